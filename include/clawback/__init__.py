@@ -1,0 +1,1 @@
+"""Keeps impact.com commissions true to what customers really kept."""
