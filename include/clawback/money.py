@@ -9,25 +9,8 @@ from functools import lru_cache
 ZERO = Decimal(0)
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _NO_MINOR = frozenset(
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    )
+    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"}
+    | {"RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"}
 )
 _THOUSANDTH = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 

@@ -1,0 +1,1 @@
+"""The ledger: what was read, planned, sent and seen, on SQLite or PostgreSQL."""

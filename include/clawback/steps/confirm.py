@@ -1,0 +1,238 @@
+"""confirm_changes: proves from impact.com's own lists that every sent change took effect."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from clawback.impact.budget import BudgetSpent
+from clawback.impact.client import ImpactClient
+from clawback.impact.errors import RateLimited, Refused
+from clawback.impact.models import Submission
+from clawback.ledger import actions as stock
+from clawback.ledger import changes as book
+from clawback.ledger import runs
+from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.codec import desired_from_json, items_from_json
+from clawback.ledger.runs import Run
+from clawback.reconcile.facts import Action, Item, Judgement, Reply
+from clawback.steps import settle
+from clawback.steps.load import load_action
+from clawback.steps.runtime import Progress, Runtime
+from clawback.steps.sync import read_items_of, refresh
+
+
+def confirm(rt: Runtime, client: ImpactClient, only: Sequence[str] | None = None) -> Progress:
+    """Look once at impact.com's lists and settle every sent change that they show.
+
+    Takes up what earlier runs have left pending. Not done while changes are awaited and the
+    deadline has not passed; what is not seen by then stays pending for the next run. `only`
+    limits it to some changes.
+    """
+    run = _with_deadline(rt)
+    looker = Looker(rt, client, run)
+    try:
+        return looker.look(only)
+    except BudgetSpent as spent:
+        return looker.later(spent.until, "budget")
+    except RateLimited as limited:
+        return looker.later(limited.retry_at + rt.clock.offset, "budget")
+
+
+def _with_deadline(rt: Runtime) -> Run:
+    """The run, with the absolute time until which confirmation is awaited."""
+    run = rt.run()
+    if run.deadline is not None:
+        return run
+    deadline = rt.clock.now() + timedelta(minutes=rt.program.confirm.deadline_minutes)
+    with rt.ledger.begin() as conn:
+        runs.set_run(conn, run.id, deadline=deadline)
+    return replace(run, deadline=deadline)
+
+
+class Looker:
+    """One look at the lists, and what follows from it for each awaited change."""
+
+    def __init__(self, rt: Runtime, client: ImpactClient, run: Run) -> None:
+        self._rt, self._client, self._run = rt, client, run
+        self._now = rt.clock.now()
+        self.counts: Counter[str] = Counter(confirmed=0, rejected=0, waiting=0)
+
+    def look(self, only: Sequence[str] | None) -> Progress:
+        waiting = self._awaited(only)
+        if waiting:
+            refresh(self._rt, self._client)
+            self._now = self._rt.clock.now()
+            silent = [row for row in waiting if not self._settle(row)]
+            newest = self._newest_seen(waiting, silent)
+            for row in silent:
+                self._ask(row, newest)
+            waiting = self._awaited(only)
+        self.counts["waiting"] = len(waiting)
+        if not waiting or self._late:
+            return Progress(done=True, counts=dict(self.counts))
+        return self.later(self._next_look(waiting), "evidence")
+
+    def later(self, until: datetime, why: str) -> Progress:
+        """Not done, unless the deadline comes first."""
+        deadline = self._run.deadline or until
+        if until >= deadline and self._late:
+            return Progress(done=True, counts=dict(self.counts))
+        moment = self._rt.clock.real(min(until, deadline))
+        return Progress(done=False, counts=dict(self.counts), wait_until=moment, waiting_for=why)
+
+    @property
+    def _late(self) -> bool:
+        return self._run.deadline is not None and self._rt.clock.now() >= self._run.deadline
+
+    def _awaited(self, only: Sequence[str] | None) -> list[RowMapping]:
+        with self._rt.ledger.read() as conn:
+            rows = book.awaiting(conn, self._run.account, self._run.program)
+        return [row for row in rows if only is None or row["id"] in only]
+
+    def _settle(self, row: RowMapping, reply: Reply | None = None) -> bool:
+        """Judge one change by what the ledger now holds of its action; returns whether it ended."""
+        action, seen = self._action(row)
+        if action is None:
+            return False
+        verdict = self._judge(row, action, reply, seen=seen)
+        if verdict is Judgement.DOUBT:
+            read_items_of(self._rt, self._client, self._run.account, row["action_id"])
+            action, _ = self._action(row)
+            verdict = Judgement.WAITING
+            if action is not None:
+                verdict = self._judge(row, action, reply, seen=True)
+        if verdict in {Judgement.WAITING, Judgement.DOUBT} or action is None:
+            return False
+        return self._end(row, action, verdict, reply)
+
+    def _judge(
+        self, row: RowMapping, action: Action, reply: Reply | None, *, seen: bool
+    ) -> Judgement:
+        view = settle.View(seen, self._late, self._rt.program.tolerance_units)
+        return settle.judged(row, action, view, reply)
+
+    def _end(
+        self, row: RowMapping, action: Action, verdict: Judgement, reply: Reply | None
+    ) -> bool:
+        step = Step(self._run.id, self._now, ChangeState.QUEUED, ChangeState.CONFIRMED)
+        with self._rt.ledger.begin() as conn:
+            if verdict is Judgement.CONFIRMED:
+                self.counts["confirmed"] += settle.confirm(conn, step, row, action)
+                return True
+            error = ("no_effect", "impact.com completed the submission and changed nothing")
+            if verdict is not Judgement.NO_EFFECT and reply is not None:
+                error = (reply.error_type, reply.error_reason)
+            self.counts["rejected"] += settle.reject(conn, step, row, error)
+        return True
+
+    def _action(self, row: RowMapping) -> tuple[Action | None, bool]:
+        """The action as last listed, its items as far as the update rows since tell them."""
+        account, action_id = self._run.account, row["action_id"]
+        with self._rt.ledger.read() as conn:
+            action = load_action(conn, account, action_id)
+            history = stock.update_rows(conn, account, [action_id]).get(action_id, [])
+            stored = stock.action_rows(conn, account, [action_id]).get(action_id)
+        if action is None or stored is None:
+            return None, False
+        if not stored["stale"]:
+            return action, _touched_since(history, row)
+        items = _told(items_from_json(row["before_items"]), history, row)
+        return (action, False) if items is None else (replace(action, items=items), True)
+
+    def _newest_seen(
+        self, waiting: Sequence[RowMapping], silent: Sequence[RowMapping]
+    ) -> datetime | None:
+        """When the latest change was sent that the lists have already shown."""
+        quiet = {row["id"] for row in silent}
+        return max((row["sent_at"] for row in waiting if row["id"] not in quiet), default=None)
+
+    def _ask(self, row: RowMapping, newest: datetime | None) -> None:
+        """Ask for the submission of a change that the lists do not show though they should."""
+        patience = timedelta(seconds=2 * self._rt.program.confirm.poll_seconds)
+        overdue = self._now - row["sent_at"] >= patience or self._late
+        overtaken = newest is not None and newest >= row["sent_at"]
+        if not (overdue or overtaken):
+            return
+        with self._rt.ledger.read() as conn:
+            sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        replies = [self._poll(s) for s in sent if s["batch_id"] and s["state"] == "queued"]
+        if replies and all(replies):
+            self._settle(row, _together([r for r in replies if r is not None]))
+
+    def _poll(self, sent: RowMapping) -> Reply | None:
+        """A submission's reply once it is complete; asked less and less often."""
+        since = sent["polled_at"] or sent["sent_at"]
+        age = self._now - sent["sent_at"]
+        if sent["polled_at"] is not None and self._now - since < age / 4 and not self._late:
+            return None
+        try:
+            found = self._client.get_submission(sent["batch_id"])
+        except Refused:
+            found = None
+        with self._rt.ledger.begin() as conn:
+            values: dict[str, Any] = {"polled_at": self._now}
+            if found is not None:
+                values |= {"error_type": found.error_type, "error_reason": found.error_reason}
+            book.set_submission(conn, sent["id"], **values)
+        return _reply(found)
+
+    def _next_look(self, waiting: Sequence[RowMapping]) -> datetime:
+        """Sooner at first, later the longer it takes; the pace is the program's."""
+        pace = self._rt.program.confirm
+        youngest = max(row["sent_at"] for row in waiting)
+        age = (self._now - youngest).total_seconds()
+        seconds = min(max(pace.poll_seconds, age / 2), pace.poll_seconds_most)
+        return self._now + timedelta(seconds=seconds)
+
+
+def _reply(found: Submission | None) -> Reply | None:
+    if found is None or not found.status.is_final:
+        return None
+    return Reply(True, found.error_type, found.error_reason)
+
+
+def _together(replies: Sequence[Reply]) -> Reply:
+    """The replies to all requests of one change as one: the first error counts."""
+    failed = [r for r in replies if r.error_type or r.error_reason]
+    return failed[0] if failed else replies[0]
+
+
+def _touched_since(history: Sequence[RowMapping], row: RowMapping) -> bool:
+    return any(update["updated_at"] >= _sent(row) for update in history)
+
+
+def _sent(row: RowMapping) -> datetime:
+    """When a change was sent, less what two clocks may differ by."""
+    sent: datetime = row["sent_at"]
+    return sent - timedelta(minutes=2)
+
+
+def _told(
+    before: Sequence[Item], history: Sequence[RowMapping], row: RowMapping
+) -> tuple[Item, ...] | None:
+    """The items after a change, as the update rows since then tell them; None if they do not.
+
+    A row's amount is a difference. Its quantity is taken for the new one only where it is the one
+    that was asked for, since what it says of a modification is open (reference §9.24); anything
+    else leaves doubt, which the action's Items settle.
+    """
+    since = [u for u in history if u["updated_at"] >= _sent(row)]
+    targets = {t.sku: t for t in desired_from_json(row["desired"]).items}
+    items = []
+    for item in before:
+        mine = [u for u in since if u["sku"] == item.sku and u["disposition"] != "IR_BLANK"]
+        if not mine:
+            items.append(item)
+            continue
+        target, said = targets.get(item.sku), mine[-1]["quantity"]
+        if target is None or target.quantity is None or said != target.quantity:
+            return None
+        amount = item.amount + sum(u["delta_amount"] for u in mine)
+        items.append(replace(item, quantity=target.quantity, amount=amount, touched=True))
+    return tuple(items)

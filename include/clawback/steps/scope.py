@@ -1,0 +1,102 @@
+"""Which orders a run is about, and the span of dates in which their conversions may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select, union
+
+from clawback.impact.windows import Span, reach_of, subtract
+from clawback.ledger.runs import Run
+from clawback.ledger.tables import actions, return_lines
+from clawback.program import Program
+from clawback.reconcile.outcomes import Outcome
+
+_CARRIED = [o.value for o in Outcome if o.carried and o is not Outcome.NOT_ATTRIBUTED]
+_DAY = timedelta(days=1)
+
+
+def order_keys(conn: Connection, run: Run, program: Program) -> list[str]:
+    """The orders in scope, sorted: read in this run, left open earlier, or with a moved action."""
+    found = conn.scalars(union(*_scopes(run, program)).order_by("order_key"))
+    return list(found)
+
+
+def _scopes(run: Run, program: Program) -> Iterator[Select[Any]]:
+    mine = return_lines.c.program == run.program
+    key = return_lines.c.order_key
+    yield select(key).where(mine, return_lines.c.read_no == run.read_no).distinct()
+    if run.order_ids:
+        return
+    yield select(key).where(mine, return_lines.c.outcome.in_(_CARRIED)).distinct()
+    watched_since = run.window_end - timedelta(days=program.watch_days)
+    yield (
+        select(key)
+        .where(
+            mine,
+            return_lines.c.outcome == Outcome.NOT_ATTRIBUTED.value,
+            func.coalesce(return_lines.c.ordered_at, return_lines.c.returned_at) >= watched_since,
+        )
+        .distinct()
+    )
+    yield (
+        select(key)
+        .join(actions, (actions.c.order_key == key) & (actions.c.account == run.account))
+        .where(
+            mine,
+            actions.c.moved_run == run.id,
+            actions.c.campaign_id == program.campaign_id,
+            or_(return_lines.c.outcome.is_not(None), return_lines.c.read_no == run.read_no),
+        )
+        .distinct()
+    )
+
+
+def order_spans(conn: Connection, run: Run, program: Program, now: datetime) -> Iterator[Span]:
+    """The spans of event dates that must be listed for the orders of this run, order by order."""
+    for scope in list(_scopes(run, program))[:3]:
+        orders = scope.subquery()
+        rows = conn.execute(
+            select(
+                func.min(return_lines.c.ordered_at),
+                func.max(return_lines.c.ordered_at),
+                func.min(return_lines.c.returned_at),
+                func.max(return_lines.c.returned_at),
+            )
+            .where(
+                return_lines.c.program == run.program,
+                return_lines.c.status == "valid",
+                return_lines.c.order_key.in_(select(orders.c.order_key)),
+            )
+            .group_by(return_lines.c.order_key)
+        )
+        for first_order, last_order, first_return, last_return in rows:
+            yield span_of(program, (first_order, last_order), (first_return, last_return), now)
+
+
+def span_of(
+    program: Program,
+    ordered: tuple[datetime | None, datetime | None],
+    returned: tuple[datetime, datetime],
+    now: datetime,
+) -> Span:
+    """The dates in which an order's conversion may have been reported, up to now.
+
+    From a day before the order to `event_date_slack_days` after it; without an order date,
+    `lookback_days` before the first return.
+    """
+    first, last = ordered
+    if first is None or last is None:
+        start = returned[0] - timedelta(days=program.lookback_days)
+        end = returned[1]
+    else:
+        start, end = first - _DAY, last + timedelta(days=program.event_date_slack_days)
+    end = min(end, now)
+    return min(start, end), end
+
+
+def listed(span: Span, covered: Iterable[Span], now: datetime) -> bool:
+    """Whether a whole span has been listed, as far as impact.com still lists it."""
+    return span[0] >= reach_of(now) and not subtract([span], covered)

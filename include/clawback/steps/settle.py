@@ -1,0 +1,134 @@
+"""What the ledger writes when a change comes to its end: confirmed, rejected or locked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from sqlalchemy import Connection, RowMapping, update
+
+from clawback.ledger import actions as stock
+from clawback.ledger import changes as book
+from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.codec import desired_from_json, items_from_json, merge_settled
+from clawback.ledger.tables import change_lines
+from clawback.money import minor_unit, share
+from clawback.reconcile.evidence import is_final, judge
+from clawback.reconcile.facts import Action, Desired, Item, Judgement, Observed, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a change is looked at.
+
+    `items_current` says that the action's items were read after the change was sent, `late` that
+    the deadline has passed; `units` is the tolerance in minor units of the currency.
+    """
+
+    items_current: bool = False
+    late: bool = False
+    units: int = 1
+
+
+def judged(row: RowMapping, action: Action, view: View, reply: Reply | None = None) -> Judgement:
+    """What the ledger's present view of an action says of a change."""
+    before = replace(
+        action,
+        amount=row["before_amount"],
+        payout=row["before_payout"],
+        items=items_from_json(row["before_items"]),
+    )
+    seen = Observed(action.state, action.amount, action.payout, action.items, view.items_current)
+    return judge(
+        desired_from_json(row["desired"]),
+        before,
+        seen,
+        reply,
+        deadline_passed=view.late,
+        tolerance=view.units * minor_unit(row["currency"]),
+    )
+
+
+def confirm(conn: Connection, step: Step, row: RowMapping, action: Action) -> bool:
+    """End a change as confirmed: its effect was read back.
+
+    The amount and payout that were read back are shared over its lines by amount, to the cent.
+    """
+    values = {
+        "after_amount": action.amount,
+        "after_payout": action.payout,
+        "settled_at": step.at,
+    }
+    if not book.move(conn, row["id"], step, **values):
+        return False
+    _share(conn, row, action)
+    desired = desired_from_json(row["desired"])
+    known = stock.action_rows(conn, row["account"], [row["action_id"]])[row["action_id"]]
+    stock.save_items(conn, row["account"], {row["action_id"]: _settled_items(desired, action)})
+    stock.set_action(
+        conn,
+        row["account"],
+        row["action_id"],
+        settled=merge_settled(known["settled"], desired),
+        refused=None,
+        generation=known["generation"] + 1,
+        stale=False,
+    )
+    detail = {"state": action.state, "amount": str(action.amount), "payout": str(action.payout)}
+    book.add_evidence(conn, step.run_id, row["id"], step.at, "actions", "confirmed", detail)
+    return True
+
+
+def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]) -> bool:
+    """End a change as refused by impact.com: as locked if the refusal is final.
+
+    `error` is impact.com's error type and reason; the action keeps it, so that the same change is
+    not sent again until desired or observed state differ.
+    """
+    kind, reason = error
+    final = is_final(kind, reason)
+    became = ChangeState.LOCKED if final else ChangeState.REJECTED
+    said = f"{kind}: {reason}" if kind and reason else kind or reason
+    ended = replace(step, became=became)
+    if not book.move(conn, row["id"], ended, error=said, settled_at=step.at):
+        return False
+    refused = {
+        "generation": row["generation"],
+        "identity": row["id"],
+        "error": said,
+        "final": final,
+    }
+    stock.set_action(conn, row["account"], row["action_id"], refused=refused)
+    detail = {"error_type": kind, "error_reason": reason}
+    book.add_evidence(conn, step.run_id, row["id"], step.at, "submission", became.value, detail)
+    return True
+
+
+def _share(conn: Connection, row: RowMapping, action: Action) -> None:
+    lines = book.lines_of(conn, [row["id"]]).get(row["id"], [])
+    weights = [line["amount"] for line in lines]
+    amounts = share(row["before_amount"] - action.amount, weights, row["currency"])
+    payouts = share(row["before_payout"] - action.payout, weights, row["currency"])
+    for line, amount, payout in zip(lines, amounts, payouts, strict=True):
+        here = (change_lines.c.change_id == row["id"]) & (change_lines.c.line_id == line["line_id"])
+        conn.execute(update(change_lines).where(here).values(amount=amount, payout=payout))
+
+
+def _settled_items(desired: Desired, action: Action) -> list[Item]:
+    """The action's items with what was just confirmed of them."""
+    if desired.reverse:
+        gone = Decimal(0)
+        return [replace(item, quantity=0, amount=gone, touched=True) for item in action.items]
+    targets = {target.sku: target for target in desired.items}
+    return [
+        replace(
+            item,
+            quantity=item.quantity
+            if (wanted := targets[item.sku].quantity) is None
+            else min(item.quantity, wanted),
+            touched=True,
+        )
+        if item.sku in targets
+        else item
+        for item in action.items
+    ]

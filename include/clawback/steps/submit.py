@@ -1,0 +1,198 @@
+"""submit_changes: sends a shard's changes, each with its intent in the ledger before it leaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping
+
+from clawback.impact.budget import BudgetSpent
+from clawback.impact.client import ImpactClient
+from clawback.impact.errors import ImpactError, MalformedAnswer, RateLimited, Refused, Unavailable
+from clawback.ledger import actions as stock
+from clawback.ledger import changes as book
+from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.codec import desired_from_json
+from clawback.ledger.runs import Run
+from clawback.reconcile.facts import Action, Judgement, Learned, Request, Verb
+from clawback.reconcile.shapes import requests_for
+from clawback.steps.fresh import MAX_AGE, keep_fresh
+from clawback.steps.load import load_action
+from clawback.steps.plan import what_is_learned
+from clawback.steps.runtime import Progress, Runtime
+from clawback.steps.settle import View, judged, reject
+from clawback.steps.sync import read_items_of
+
+MAX_ATTEMPTS = 3
+
+
+def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
+    """Send the approved changes of one shard, those that lock first first.
+
+    Not done when the budget is spent: called again, it goes on where it was. What an earlier
+    attempt left in doubt is read back before anything of it is sent again. Raises
+    AuthenticationError or PermissionDenied with every unsent change still planned.
+    """
+    run = rt.run()
+    with rt.ledger.read() as conn:
+        known = what_is_learned(conn, rt, run.account)
+    sender = Sender(rt, client, run, known)
+    try:
+        sender.finish(shard)
+        keep_fresh(rt, client, run, timedelta())
+        for row in sender.due(shard):
+            keep_fresh(rt, client, run, MAX_AGE)
+            sender.send(row)
+        sender.finish(shard)
+    except BudgetSpent as spent:
+        return sender.later(spent.until)
+    except RateLimited as limited:
+        return sender.later(limited.retry_at + rt.clock.offset)
+    return Progress(done=True, counts=dict(sender.counts))
+
+
+class Sender:
+    """Sends changes one by one; every state it passes through is committed before it goes on."""
+
+    def __init__(self, rt: Runtime, client: ImpactClient, run: Run, known: Learned) -> None:
+        self._rt, self._client, self._run, self._known = rt, client, run, known
+        self.counts: Counter[str] = Counter(sent=0, dropped=0, rejected=0, in_doubt=0)
+
+    def later(self, until: datetime) -> Progress:
+        """Not done: to be called again when the budget holds again."""
+        moment = self._rt.clock.real(until)
+        return Progress(
+            done=False, counts=dict(self.counts), wait_until=moment, waiting_for="budget"
+        )
+
+    def due(self, shard: int | None, ids: Sequence[str] | None = None) -> list[RowMapping]:
+        """The approved changes that are still to be sent."""
+        with self._rt.ledger.read() as conn:
+            rows = book.in_state(conn, self._run.id, [ChangeState.PLANNED], shard=shard)
+        return [row for row in rows if row["approved"] and (ids is None or row["id"] in ids)]
+
+    def send(self, row: RowMapping) -> None:
+        """Send one change, unless its action has moved or locked since it was planned."""
+        now = self._rt.clock.now()
+        with self._rt.ledger.begin() as conn:
+            action = load_action(conn, self._run.account, row["action_id"])
+            if _stale(row, action) or _locked(action, now):
+                dropped = self._step(ChangeState.PLANNED, ChangeState.DROPPED)
+                self.counts["dropped"] += book.move(conn, row["id"], dropped)
+                return
+            sending = self._step(ChangeState.PLANNED, ChangeState.SENDING)
+            values = {"attempts": row["attempts"] + 1, "sent_at": now, "run_id": self._run.id}
+            if not book.move(conn, row["id"], sending, **values):
+                return
+        self._push(row, action)
+
+    def finish(self, shard: int | None) -> None:
+        """Bring what is in doubt to an end: read it back, and send again only what is not there."""
+        with self._rt.ledger.read() as conn:
+            rows = book.in_state(conn, self._run.id, [ChangeState.SENDING], shard=shard)
+        for row in rows:
+            if self.arrived(row):
+                self._pass(row, ChangeState.SENDING, ChangeState.QUEUED)
+            elif row["attempts"] < MAX_ATTEMPTS:
+                with self._rt.ledger.begin() as conn:
+                    action = load_action(conn, self._run.account, row["action_id"])
+                    again = self._step(ChangeState.SENDING, ChangeState.SENDING)
+                    book.move(conn, row["id"], again, attempts=row["attempts"] + 1)
+                self._push(row, action)
+
+    def arrived(self, row: RowMapping) -> bool:
+        """Whether impact.com already shows what a change in doubt should bring about."""
+        found = self._client.get_action(row["action_id"])
+        listing = self._rt.listing(self._run.account, self._rt.clock.now())
+        with self._rt.ledger.begin() as conn:
+            stock.save_actions(conn, listing, [found])
+        read_items_of(self._rt, self._client, self._run.account, row["action_id"])
+        with self._rt.ledger.read() as conn:
+            action = load_action(conn, self._run.account, row["action_id"])
+        return (
+            action is not None
+            and judged(row, action, View(items_current=True)) is Judgement.CONFIRMED
+        )
+
+    def _push(self, row: RowMapping, action: Action | None) -> None:
+        """Send the requests of a change that have not been accepted yet."""
+        with self._rt.ledger.read() as conn:
+            past = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        accepted = [s["form"] for s in past if s["state"] == "queued"]
+        for request in self._requests(row, action):
+            if dict(request.form) in accepted:
+                continue
+            if not self._request(row, request):
+                return
+        self._pass(row, ChangeState.SENDING, ChangeState.QUEUED)
+        self.counts["sent"] += 1
+
+    def _requests(self, row: RowMapping, action: Action | None) -> tuple[Request, ...]:
+        desired, verb = desired_from_json(row["desired"]), Verb(row["verb"])
+        return requests_for(desired, row["action_id"], row["reason"], verb, self._known, action)
+
+    def _request(self, row: RowMapping, request: Request) -> bool:
+        """Send one request; returns whether it was accepted."""
+        with self._rt.ledger.begin() as conn:
+            now = self._rt.clock.now()
+            submission = book.begin_submission(conn, row["id"], self._run.id, request, now)
+        form = dict(request.form)
+        try:
+            write = self._client.reverse if request.verb is Verb.REVERSE else self._client.modify
+            receipt = write(form)
+        except Refused as error:
+            self._refused(row, submission, error)
+            return False
+        except (Unavailable, MalformedAnswer) as error:
+            return self._failed(row, submission, error)
+        except (ImpactError, BudgetSpent):
+            self._unsent(row, submission)
+            raise
+        with self._rt.ledger.begin() as conn:
+            book.set_submission(conn, submission, state="queued", batch_id=receipt.batch_id)
+        return True
+
+    def _refused(self, row: RowMapping, submission: int, error: Refused) -> None:
+        said = f"{error.status}: {error.body}" if error.body else f"HTTP {error.status}"
+        with self._rt.ledger.begin() as conn:
+            book.set_submission(
+                conn, submission, state="refused", error_type=str(error.status), error_reason=said
+            )
+            reject(conn, self._step(ChangeState.SENDING, ChangeState.REJECTED), row, ("", said))
+        self.counts["rejected"] += 1
+
+    def _failed(
+        self, row: RowMapping, submission: int, error: Unavailable | MalformedAnswer
+    ) -> bool:
+        """The answer did not come, or cannot be read: in doubt, unless it certainly never left."""
+        if isinstance(error, Unavailable) and not error.sent:
+            self._unsent(row, submission)
+            raise error
+        self.counts["in_doubt"] += 1
+        return False
+
+    def _unsent(self, row: RowMapping, submission: int) -> None:
+        """Take back an intent whose request certainly changed nothing."""
+        with self._rt.ledger.begin() as conn:
+            book.set_submission(conn, submission, state="unsent")
+            others = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+            if not any(s["state"] == "queued" for s in others):
+                back = self._step(ChangeState.SENDING, ChangeState.PLANNED)
+                book.move(conn, row["id"], back)
+
+    def _pass(self, row: RowMapping, was: ChangeState, became: ChangeState) -> None:
+        with self._rt.ledger.begin() as conn:
+            book.move(conn, row["id"], self._step(was, became))
+
+    def _step(self, was: ChangeState, became: ChangeState) -> Step:
+        return Step(self._run.id, self._rt.clock.now(), was, became)
+
+
+def _stale(row: RowMapping, action: Action | None) -> bool:
+    return action is None or action.generation != row["generation"]
+
+
+def _locked(action: Action | None, now: datetime) -> bool:
+    return action is not None and action.locking_at is not None and action.locking_at <= now
