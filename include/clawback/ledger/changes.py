@@ -47,7 +47,12 @@ _ALLOWED: dict[ChangeState, frozenset[ChangeState]] = {
         }
     ),
     ChangeState.QUEUED: frozenset(
-        {ChangeState.CONFIRMED, ChangeState.REJECTED, ChangeState.LOCKED, ChangeState.DROPPED}
+        {
+            ChangeState.CONFIRMED,
+            ChangeState.REJECTED,
+            ChangeState.LOCKED,
+            ChangeState.SENDING,  # a canary whose merged form was not honoured: the rest follows
+        }
     ),
     ChangeState.DROPPED: frozenset({ChangeState.PLANNED}),
     ChangeState.REFUSED: frozenset({ChangeState.PLANNED}),

@@ -213,6 +213,7 @@ changes = Table(
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Text),
+    Column("hold", String(32)),  # why a refused change is held
     Column("created_at", Utc, nullable=False),
     Column("sent_at", Utc),
     Column("settled_at", Utc),
@@ -248,7 +249,8 @@ submissions = Table(
     Column("verb", String(16), nullable=False),
     Column("form", JSON, nullable=False),
     Column("shape", String(16), nullable=False),
-    Column("state", String(16), nullable=False),  # sending, queued, complete, refused, unsent
+    # sending, queued, complete, refused, unsent
+    Column("state", String(16), nullable=False),
     Column("batch_id", String(128)),
     Column("sent_at", Utc, nullable=False),
     Column("polled_at", Utc),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, literal, select, update
 
 from clawback.errors import ClawbackError
 from clawback.ledger import lines as stock
@@ -191,6 +191,7 @@ def _batch(conn: Connection, run: Run, after: int) -> Iterator[_Closing]:
             run_lines,
             changes.c.state,
             changes.c.error,
+            changes.c.hold.label("change_hold"),
             change_lines.c.amount.label("share_amount"),
             change_lines.c.payout.label("share_payout"),
         )
@@ -208,13 +209,36 @@ def _batch(conn: Connection, run: Run, after: int) -> Iterator[_Closing]:
         .order_by(run_lines.c.line_id, run_lines.c.action_id)
     ).mappings()
     group: list[_Closing] = []
-    for row in rows:
+    frozen: list[dict[str, Any]] = []
+    for row in rows.all():
         ended = _ended(row)
+        if row["state"] is not None:
+            frozen.append(_frozen(row, ended))
         if group and group[0].line_id != ended.line_id:
             yield _together(group)
             group = []
         group.append(ended)
     yield _together(group)
+    _freeze(conn, frozen)
+
+
+def _frozen(row: RowMapping, ended: _Closing) -> dict[str, Any]:
+    at = {f"at_{name}": row[name] for name in ("run_id", "line_id", "action_id")}
+    names = ("outcome", "hold", "note", "amount", "payout")
+    return at | {f"new_{name}": getattr(ended, name) for name in names}
+
+
+def _freeze(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write what lines with a change came to over what was planned for them."""
+    if not rows:
+        return
+    keys = ("run_id", "line_id", "action_id")
+    names = ("outcome", "hold", "note", "amount", "payout")
+    here = [run_lines.c[name] == bindparam(f"at_{name}") for name in keys]
+    conn.execute(
+        update(run_lines).where(*here).values({name: bindparam(f"new_{name}") for name in names}),
+        list(rows),
+    )
 
 
 def _ended(row: RowMapping) -> _Closing:
@@ -225,7 +249,7 @@ def _ended(row: RowMapping) -> _Closing:
         outcome = _BY_STATE[ChangeState(row["state"])]
         note = row["error"] or note
         if outcome is Outcome.HELD:
-            hold = Hold.APPROVAL_REFUSED.value
+            hold = row["change_hold"] or Hold.APPROVAL_REFUSED.value
         if outcome is Outcome.CONFIRMED:
             amount, payout = row["share_amount"], row["share_payout"]
     return _Closing(

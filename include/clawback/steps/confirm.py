@@ -24,6 +24,7 @@ from clawback.reconcile.facts import Action, Item, Judgement, Reply
 from clawback.steps import settle
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
+from clawback.steps.submit import ACCEPTED
 from clawback.steps.sync import read_items_of, refresh
 
 
@@ -161,26 +162,30 @@ class Looker:
             return
         with self._rt.ledger.read() as conn:
             sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-        replies = [self._poll(s) for s in sent if s["batch_id"] and s["state"] == "queued"]
+        replies = [self._poll(s) for s in sent if s["batch_id"] and s["state"] in ACCEPTED]
         if replies and all(replies):
             self._settle(row, _together([r for r in replies if r is not None]))
 
     def _poll(self, sent: RowMapping) -> Reply | None:
-        """A submission's reply once it is complete; asked less and less often."""
-        since = sent["polled_at"] or sent["sent_at"]
+        """A submission's reply once it is complete; asked less and less often until then."""
+        if sent["state"] == "complete":
+            return Reply(True, sent["error_type"], sent["error_reason"])
         age = self._now - sent["sent_at"]
-        if sent["polled_at"] is not None and self._now - since < age / 4 and not self._late:
+        polled = sent["polled_at"]
+        if polled is not None and self._now - polled < age / 4 and not self._late:
             return None
         try:
             found = self._client.get_submission(sent["batch_id"])
         except Refused:
             found = None
+        reply = _reply(found)
+        values: dict[str, Any] = {"polled_at": self._now}
+        if reply is not None:
+            values["state"] = "complete"
+            values |= {"error_type": reply.error_type, "error_reason": reply.error_reason}
         with self._rt.ledger.begin() as conn:
-            values: dict[str, Any] = {"polled_at": self._now}
-            if found is not None:
-                values |= {"error_type": found.error_type, "error_reason": found.error_reason}
             book.set_submission(conn, sent["id"], **values)
-        return _reply(found)
+        return reply
 
     def _next_look(self, waiting: Sequence[RowMapping]) -> datetime:
         """Sooner at first, later the longer it takes; the pace is the program's."""
@@ -231,8 +236,9 @@ def _told(
             items.append(item)
             continue
         target, said = targets.get(item.sku), mine[-1]["quantity"]
-        if target is None or target.quantity is None or said != target.quantity:
+        wanted = item.quantity if target is None or target.quantity is None else target.quantity
+        if target is None or said != wanted:
             return None
         amount = item.amount + sum(u["delta_amount"] for u in mine)
-        items.append(replace(item, quantity=target.quantity, amount=amount, touched=True))
+        items.append(replace(item, quantity=wanted, amount=amount, touched=True))
     return tuple(items)

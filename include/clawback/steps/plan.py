@@ -19,11 +19,12 @@ from clawback.ledger.changes import ChangeState, Step, move
 from clawback.ledger.codec import desired_to_json, items_to_json
 from clawback.ledger.runs import Run
 from clawback.ledger.store import chunks
-from clawback.ledger.tables import change_lines, changes, learned, return_lines, run_lines
+from clawback.ledger.tables import change_lines, changes, return_lines, run_lines
 from clawback.reconcile.facts import Learned, LineVerdict, OrderPlan, PlannedChange
 from clawback.reconcile.outcomes import Outcome, combine
 from clawback.reconcile.plan import plan_order
 from clawback.steps import scope
+from clawback.steps.known import what_is_known
 from clawback.steps.load import Loaded, Loader
 from clawback.steps.runtime import Runtime
 
@@ -45,7 +46,7 @@ def plan(rt: Runtime) -> dict[str, Any]:
         keys = scope.order_keys(conn, run, rt.program)
         covered = stock.covered(conn, run.account, rt.program.campaign_id)
         cursor = stock.cursor_of(conn, run.account, rt.program.campaign_id)
-        known = what_is_learned(conn, rt, run.account)
+        known = what_is_known(conn, rt, run.account)
     with rt.ledger.begin() as conn:
         _start_over(conn, run, now)
         _aside(conn, run)
@@ -63,19 +64,6 @@ def plan(rt: Runtime) -> dict[str, Any]:
         "outcomes": dict(writer.outcomes),
         "urgent": writer.urgent,
     }
-
-
-def what_is_learned(conn: Connection, rt: Runtime, account: str) -> Learned:
-    """What is known of the account's writes; what the program file pins wins."""
-    rows = conn.execute(select(learned.c.fact, learned.c.value).where(learned.c.account == account))
-    facts = {row.fact: row.value for row in rows}
-    pinned = rt.program.pinned
-
-    def known(name: str) -> bool | None:
-        pin: bool | None = getattr(pinned, name)
-        return facts.get(name) if pin is None else pin
-
-    return Learned(*(known(name) for name in Learned.__slots__))
 
 
 class Writer:
@@ -129,6 +117,7 @@ class Writer:
             "state": (ChangeState.DRY if self._run.dry_run else ChangeState.PLANNED).value,
             "attempts": 0,
             "error": None,
+            "hold": None,
             "created_at": self._now,
             "sent_at": None,
             "lines": list(zip(change.line_ids, change.line_amounts, strict=True)),

@@ -32,12 +32,7 @@ class View:
 
 def judged(row: RowMapping, action: Action, view: View, reply: Reply | None = None) -> Judgement:
     """What the ledger's present view of an action says of a change."""
-    before = replace(
-        action,
-        amount=row["before_amount"],
-        payout=row["before_payout"],
-        items=items_from_json(row["before_items"]),
-    )
+    before = action_before(row, action)
     seen = Observed(action.state, action.amount, action.payout, action.items, view.items_current)
     return judge(
         desired_from_json(row["desired"]),
@@ -46,6 +41,16 @@ def judged(row: RowMapping, action: Action, view: View, reply: Reply | None = No
         reply,
         deadline_passed=view.late,
         tolerance=view.units * minor_unit(row["currency"]),
+    )
+
+
+def action_before(row: RowMapping, action: Action) -> Action:
+    """The action as it was when a change of it was planned."""
+    return replace(
+        action,
+        amount=row["before_amount"],
+        payout=row["before_payout"],
+        items=items_from_json(row["before_items"]),
     )
 
 

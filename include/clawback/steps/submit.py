@@ -17,15 +17,16 @@ from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json
 from clawback.ledger.runs import Run
 from clawback.reconcile.facts import Action, Judgement, Learned, Request, Verb
-from clawback.reconcile.shapes import requests_for
+from clawback.reconcile.shapes import canary_requests, requests_for
 from clawback.steps.fresh import MAX_AGE, keep_fresh
+from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
-from clawback.steps.plan import what_is_learned
 from clawback.steps.runtime import Progress, Runtime
 from clawback.steps.settle import View, judged, reject
 from clawback.steps.sync import read_items_of
 
 MAX_ATTEMPTS = 3
+ACCEPTED = frozenset({"queued", "complete"})
 
 
 def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
@@ -37,7 +38,7 @@ def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
     """
     run = rt.run()
     with rt.ledger.read() as conn:
-        known = what_is_learned(conn, rt, run.account)
+        known = what_is_known(conn, rt, run.account)
     sender = Sender(rt, client, run, known)
     try:
         sender.finish(shard)
@@ -59,6 +60,10 @@ class Sender:
     def __init__(self, rt: Runtime, client: ImpactClient, run: Run, known: Learned) -> None:
         self._rt, self._client, self._run, self._known = rt, client, run, known
         self.counts: Counter[str] = Counter(sent=0, dropped=0, rejected=0, in_doubt=0)
+
+    def known(self, learned: Learned) -> None:
+        """Go on with what has just been learned of the account."""
+        self._known = learned
 
     def later(self, until: datetime) -> Progress:
         """Not done: to be called again when the budget holds again."""
@@ -86,6 +91,15 @@ class Sender:
             values = {"attempts": row["attempts"] + 1, "sent_at": now, "run_id": self._run.id}
             if not book.move(conn, row["id"], sending, **values):
                 return
+        self._push(row, action)
+
+    def resend(self, row: RowMapping) -> None:
+        """Send what the merged form of a canary did not bring about, in the form that is known."""
+        with self._rt.ledger.begin() as conn:
+            again = self._step(ChangeState.QUEUED, ChangeState.SENDING)
+            if not book.move(conn, row["id"], again, attempts=row["attempts"] + 1):
+                return
+            action = load_action(conn, self._run.account, row["action_id"])
         self._push(row, action)
 
     def finish(self, shard: int | None) -> None:
@@ -120,7 +134,7 @@ class Sender:
         """Send the requests of a change that have not been accepted yet."""
         with self._rt.ledger.read() as conn:
             past = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-        accepted = [s["form"] for s in past if s["state"] == "queued"]
+        accepted = [s["form"] for s in past if s["state"] in ACCEPTED]
         for request in self._requests(row, action):
             if dict(request.form) in accepted:
                 continue
@@ -131,6 +145,8 @@ class Sender:
 
     def _requests(self, row: RowMapping, action: Action | None) -> tuple[Request, ...]:
         desired, verb = desired_from_json(row["desired"]), Verb(row["verb"])
+        if row["canary"] and self._known.indexed_items is None:
+            return canary_requests(desired, row["action_id"], row["reason"], verb, action)
         return requests_for(desired, row["action_id"], row["reason"], verb, self._known, action)
 
     def _request(self, row: RowMapping, request: Request) -> bool:
@@ -178,7 +194,7 @@ class Sender:
         with self._rt.ledger.begin() as conn:
             book.set_submission(conn, submission, state="unsent")
             others = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-            if not any(s["state"] == "queued" for s in others):
+            if not any(s["state"] in ACCEPTED for s in others):
                 back = self._step(ChangeState.SENDING, ChangeState.PLANNED)
                 book.move(conn, row["id"], back)
 

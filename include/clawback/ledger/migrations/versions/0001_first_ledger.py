@@ -271,6 +271,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("hold", sa.String(length=32), nullable=True),
         sa.Column("created_at", Utc(timezone=True), nullable=False),
         sa.Column("sent_at", Utc(timezone=True), nullable=True),
         sa.Column("settled_at", Utc(timezone=True), nullable=True),

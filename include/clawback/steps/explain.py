@@ -1,0 +1,178 @@
+"""The story of an order: every line, action, change, submission and piece of evidence, in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection, RowMapping, or_, select
+
+from clawback.ledger.store import Ledger
+from clawback.ledger.tables import (
+    actions,
+    changes,
+    events,
+    evidence,
+    items,
+    learned,
+    return_lines,
+    run_lines,
+    runs,
+    submissions,
+    updates,
+)
+
+
+class Entry(NamedTuple):
+    """One thing that is known of an order; `at` is aware UTC."""
+
+    at: datetime
+    what: str
+    subject: str
+    detail: str
+
+
+def explain(ledger: Ledger, order_id: str, program: str | None = None) -> list[Entry]:
+    """Everything that the ledger holds of an order, in the order in which it happened."""
+    with ledger.read() as conn:
+        lines = _lines(conn, order_id, program)
+        keys = {row["order_key"] for row in lines} | {order_id}
+        found = conn.execute(
+            select(actions).where(or_(actions.c.oid == order_id, actions.c.order_key.in_(keys)))
+        )
+        sold = list(found.mappings())
+        made = _changes(conn, keys, [row["id"] for row in sold], program)
+        told = [
+            *_of_lines(conn, lines),
+            *_of_actions(conn, sold),
+            *_of_changes(conn, made),
+        ]
+        if told:
+            told += _of_account(conn, {row["account"] for row in sold})
+    return sorted(told)
+
+
+def render(entries: Iterable[Entry], console: Console | None = None) -> None:
+    """Print a story as a table."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("time (UTC)", "what", "of", "detail"):
+        table.add_column(name, no_wrap=name == "time (UTC)", overflow="fold")
+    for entry in entries:
+        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.what, entry.subject, entry.detail)
+    (console or Console()).print(table)
+
+
+def _lines(conn: Connection, order_id: str, program: str | None) -> list[RowMapping]:
+    named = or_(return_lines.c.order_id == order_id, return_lines.c.order_key == order_id)
+    here = select(return_lines).where(named)
+    if program is not None:
+        here = here.where(return_lines.c.program == program)
+    return list(conn.execute(here.order_by(return_lines.c.id)).mappings())
+
+
+def _changes(
+    conn: Connection, keys: Iterable[str], action_ids: list[str], program: str | None
+) -> list[RowMapping]:
+    here = select(changes).where(
+        or_(changes.c.order_key.in_(list(keys)), changes.c.action_id.in_(action_ids))
+    )
+    if program is not None:
+        here = here.where(changes.c.program == program)
+    return list(conn.execute(here.order_by(changes.c.created_at)).mappings())
+
+
+def _of_lines(conn: Connection, lines: list[RowMapping]) -> Iterator[Entry]:
+    named = {row["id"]: f"line {row['return_id']} {row['sku'] or '(order)'}" for row in lines}
+    for row in lines:
+        said = _some(row, "kind quantity amount currency reason")
+        marks = [row["status"], *(n for n in ("voided", "vanished") if row[n])]
+        errors = row["errors"] or []
+        yield Entry(
+            row["returned_at"] or row["updated_at"] or _EPOCH,
+            "returned",
+            named[row["id"]],
+            f"{said} [{', '.join(marks)}] {'; '.join(errors)}".strip(),
+        )
+    rows = conn.execute(
+        select(run_lines, runs.c.closed_at, runs.c.opened_at)
+        .join(runs, runs.c.id == run_lines.c.run_id)
+        .where(run_lines.c.line_id.in_(list(named)))
+    ).mappings()
+    for row in rows:
+        held = f" ({row['hold']})" if row["hold"] else ""
+        money = f" {row['amount']} {row['currency']}, payout {row['payout']}"
+        yield Entry(
+            row["closed_at"] or row["opened_at"],
+            "ended as" if row["closed_at"] else "planned as",
+            named[row["line_id"]],
+            f"{row['outcome']}{held}{money} {row['note']} [run {row['run_id']}]",
+        )
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _of_actions(conn: Connection, sold: list[RowMapping]) -> Iterator[Entry]:
+    for row in sold:
+        names = ("state", "amount", "payout", "currency", "partner_name", "locking_at")
+        yield Entry(
+            row["event_at"], "sold", f"action {row['id']}", _text({n: row[n] for n in names})
+        )
+        mine = (updates.c.account == row["account"]) & (updates.c.action_id == row["id"])
+        for update in conn.execute(select(updates).where(mine)).mappings():
+            said = _some(update, "sku quantity delta_amount delta_payout disposition")
+            yield Entry(update["updated_at"], "impact.com update", f"action {row['id']}", said)
+        held = (items.c.account == row["account"]) & (items.c.action_id == row["id"])
+        for item in conn.execute(select(items).where(held)).mappings():
+            said = _some(item, "quantity amount original_quantity original_amount source")
+            yield Entry(row["seen_at"], "holds", f"item {item['sku']}", said)
+
+
+def _of_changes(conn: Connection, made: list[RowMapping]) -> Iterator[Entry]:
+    ids = [row["id"] for row in made]
+    for row in made:
+        subject = f"change {row['id'][:12]}"
+        said = _some(row, "verb action_id desired reason reasons before_amount")
+        yield Entry(row["created_at"], "planned", subject, said)
+        if row["settled_at"] is not None:
+            said = _some(row, "state after_amount after_payout error")
+            yield Entry(row["settled_at"], "settled", subject, said)
+    for row in _where(conn, submissions, submissions.c.change_id, ids):
+        said = _text(
+            {n: row[n] for n in ("form", "state", "batch_id", "error_type", "error_reason")}
+        )
+        yield Entry(row["sent_at"], "submitted", f"change {row['change_id'][:12]}", said)
+    for row in _where(conn, evidence, evidence.c.change_id, ids):
+        said = f"{row['judgement']} by {row['source']}: {_text(row['detail'])}"
+        yield Entry(row["at"], "evidence", f"change {row['change_id'][:12]}", said)
+    for row in _where(conn, events, events.c.subject_id, ids):
+        said = f"{row['was'] or 'nothing'} → {row['became']} {_text(row['detail'])}".strip()
+        yield Entry(row["at"], "event", f"change {row['subject_id'][:12]}", said)
+
+
+def _of_account(conn: Connection, accounts: Iterable[str]) -> Iterator[Entry]:
+    for row in _where(conn, learned, learned.c.account, list(accounts)):
+        said = f"{row['fact']} = {row['value']} ({_text(row['evidence'])})"
+        yield Entry(row["at"], "learned", f"account {row['account']}", said)
+
+
+def _where(conn: Connection, table: Any, column: Any, values: list[str]) -> Iterator[RowMapping]:
+    yield from conn.execute(select(table).where(column.in_(values))).mappings()
+
+
+def _text(values: Any) -> str:
+    """Named values in one line, those that say nothing left out."""
+    return ", ".join(
+        f"{k} {_plain(v)}" for k, v in dict(values).items() if v is not None and v != ""
+    )
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _some(row: RowMapping, names: str) -> str:
+    return _text({name: row[name] for name in names.split()})
