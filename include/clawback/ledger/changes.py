@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from clawback.errors import ClawbackError
 from clawback.ledger.runs import note
 from clawback.ledger.store import chunks
-from clawback.ledger.tables import change_lines, changes, evidence, submissions
+from clawback.ledger.tables import change_lines, changes, evidence, runs, submissions
 from clawback.reconcile.facts import Request
 
 
@@ -44,6 +44,7 @@ _ALLOWED: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.REJECTED,
             ChangeState.LOCKED,
             ChangeState.SENDING,
+            ChangeState.DROPPED,
         }
     ),
     ChangeState.QUEUED: frozenset(
@@ -127,6 +128,35 @@ def awaiting(conn: Connection, account: str, program: str) -> list[RowMapping]:
         changes.c.state == ChangeState.QUEUED,
     )
     return list(conn.execute(here.order_by(changes.c.sent_at, changes.c.id)).mappings())
+
+
+def doubtful(
+    conn: Connection, account: str, program: str, run_id: str, before: datetime
+) -> list[RowMapping]:
+    """Changes left between intent and answer: by this run, by a closed run, or before a time."""
+    closed = select(runs.c.id).where(runs.c.closed_at.is_not(None))
+    left = or_(changes.c.run_id == run_id, changes.c.run_id.in_(closed), changes.c.sent_at < before)
+    here = select(changes).where(
+        changes.c.account == account,
+        changes.c.program == program,
+        changes.c.state == ChangeState.SENDING,
+        left,
+    )
+    return list(conn.execute(here.order_by(changes.c.sent_at, changes.c.id)).mappings())
+
+
+def confirmed_of(conn: Connection, line_ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    """The newest confirmed change that covers each of some lines, by line and ActionId."""
+    found: dict[tuple[int, str], str] = {}
+    for some in chunks(line_ids):
+        here = (
+            select(change_lines.c.line_id, changes.c.action_id, changes.c.id)
+            .join(changes, changes.c.id == change_lines.c.change_id)
+            .where(change_lines.c.line_id.in_(some), changes.c.state == ChangeState.CONFIRMED)
+            .order_by(changes.c.settled_at)
+        )
+        found.update({(row.line_id, row.action_id): row.id for row in conn.execute(here)})
+    return found
 
 
 def open_changes(

@@ -266,7 +266,6 @@ run_lines = Table(
     Column("line_id", BigInteger, primary_key=True),
     Column("action_id", String(64), primary_key=True),  # '' where no action is concerned
     Column("carried", Boolean, nullable=False),
-    Column("was_final", Boolean, nullable=False),  # final before this run: money not counted again
     Column("change_id", String(64)),
     Column("outcome", String(16), nullable=False),
     Column("hold", String(32)),

@@ -56,7 +56,6 @@ class _Closing:
     payout: Decimal | None
     currency: str
     carried: bool
-    was_final: bool
 
 
 def close(rt: Runtime, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
@@ -114,7 +113,6 @@ def _explain_unplanned(rt: Runtime, run: Run) -> None:
         return_lines.c.id,
         literal(""),
         literal(False),
-        literal(False),
         literal(Outcome.PLANNED.value),
         literal(_NOT_PLANNED),
         return_lines.c.amount,
@@ -124,7 +122,7 @@ def _explain_unplanned(rt: Runtime, run: Run) -> None:
         return_lines.c.read_no == run.read_no,
         return_lines.c.id.not_in(there),
     )
-    names = ["run_id", "line_id", "action_id", "carried", "was_final", "outcome", "note"]
+    names = ["run_id", "line_id", "action_id", "carried", "outcome", "note"]
     with rt.ledger.begin() as conn:
         if conn.scalar(
             select(func.count()).select_from(run_lines).where(run_lines.c.run_id == run.id)
@@ -154,7 +152,7 @@ def _rows(rt: Runtime, run: Run) -> Iterator[Row]:
     while True:
         with rt.ledger.begin() as conn:
             batch = list(_batch(conn, run, last))
-            _settle(conn, run, batch)
+            fresh = _settle(conn, run, batch)
         if not batch:
             return
         for line in batch:
@@ -164,7 +162,7 @@ def _rows(rt: Runtime, run: Run) -> Iterator[Row]:
                 amount=line.amount,
                 payout=line.payout,
                 currency=line.currency,
-                counted=line.outcome.final and not line.was_final,
+                counted=line.line_id in fresh,
                 carried=line.carried,
             )
         last = batch[-1].line_id
@@ -261,7 +259,6 @@ def _ended(row: RowMapping) -> _Closing:
         payout=payout,
         currency=row["currency"],
         carried=row["carried"],
-        was_final=row["was_final"],
     )
 
 
@@ -281,7 +278,6 @@ def _together(group: Sequence[_Closing]) -> _Closing:
         payout=_sum(line.payout for line in same),
         currency=first.currency,
         carried=first.carried,
-        was_final=all(line.was_final for line in group),
     )
 
 
@@ -290,23 +286,28 @@ def _sum(amounts: Iterator[Decimal | None]) -> Decimal | None:
     return sum(known, ZERO) if known else None
 
 
-def _settle(conn: Connection, run: Run, batch: Sequence[_Closing]) -> None:
-    """Write what each line came to where the next run looks for it; a dry run settles nothing."""
+def _settle(conn: Connection, run: Run, batch: Sequence[_Closing]) -> set[int]:
+    """Write what each line came to where the next run looks for it; a dry run settles nothing.
+
+    Returns the lines that became final in this run; a line becomes final once, whichever of two
+    runs is quicker.
+    """
     if run.dry_run:
-        return
-    before = {row["id"]: row for row in stock.rows_by_id(conn, [line.line_id for line in batch])}
-    groups: dict[tuple[str, str | None, bool], list[int]] = {}
+        return set()
+    groups: dict[tuple[Outcome, str | None], list[int]] = {}
     for line in batch:
-        newly = line.outcome.final and before[line.line_id]["final_run"] is None
-        groups.setdefault((line.outcome.value, line.hold, newly), []).append(line.line_id)
-    for (outcome, hold, newly), ids in groups.items():
-        values: dict[str, Any] = {"outcome": outcome, "hold": hold}
-        if newly:
-            values["final_run"] = run.id
-        elif not Outcome(outcome).final:
-            values["final_run"] = None
+        groups.setdefault((line.outcome, line.hold), []).append(line.line_id)
+    fresh: set[int] = set()
+    for (outcome, hold), ids in groups.items():
         for some in chunks(ids):
-            conn.execute(update(return_lines).where(return_lines.c.id.in_(some)).values(**values))
+            here = update(return_lines).where(return_lines.c.id.in_(some))
+            if outcome.final:
+                new = here.where(return_lines.c.final_run.is_(None)).values(final_run=run.id)
+                fresh.update(conn.scalars(new.returning(return_lines.c.id)))
+                conn.execute(here.values(outcome=outcome.value, hold=None))
+            else:
+                conn.execute(here.values(outcome=outcome.value, hold=hold, final_run=None))
+    return fresh
 
 
 def _tally(conn: Connection, run: Run) -> dict[str, int]:

@@ -22,10 +22,14 @@ from clawback.ledger.codec import desired_from_json, items_from_json
 from clawback.ledger.runs import Run
 from clawback.reconcile.facts import Action, Item, Judgement, Reply
 from clawback.steps import settle
+from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
-from clawback.steps.submit import ACCEPTED
+from clawback.steps.submit import ACCEPTED, Sender
 from clawback.steps.sync import read_items_of, refresh
+
+ABANDONED = timedelta(minutes=30)
+"""After this long, an intent without an answer belongs to a process that is gone."""
 
 
 def confirm(rt: Runtime, client: ImpactClient, only: Sequence[str] | None = None) -> Progress:
@@ -65,6 +69,8 @@ class Looker:
         self.counts: Counter[str] = Counter(confirmed=0, rejected=0, waiting=0)
 
     def look(self, only: Sequence[str] | None) -> Progress:
+        if only is None:
+            self._take_up()
         waiting = self._awaited(only)
         if waiting:
             refresh(self._rt, self._client)
@@ -78,6 +84,14 @@ class Looker:
         if not waiting or self._late:
             return Progress(done=True, counts=dict(self.counts))
         return self.later(self._next_look(waiting), "evidence")
+
+    def _take_up(self) -> None:
+        """Read back what a process that died has left between intent and answer."""
+        account, long_ago = self._run.account, self._now - ABANDONED
+        with self._rt.ledger.read() as conn:
+            known = what_is_known(conn, self._rt, account)
+            rows = book.doubtful(conn, account, self._run.program, self._run.id, long_ago)
+        Sender(self._rt, self._client, self._run, known).resolve(rows)
 
     def later(self, until: datetime, why: str) -> Progress:
         """Not done, unless the deadline comes first."""

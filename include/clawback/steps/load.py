@@ -24,12 +24,17 @@ from clawback.steps.scope import listed, span_of
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An order, the ledger's rows of its lines, and the changes of its actions that are open."""
+    """An order, the ledger's rows of its lines, and the changes that concern them.
+
+    `confirmed` are changes that were confirmed and whose lines no books have counted yet: their
+    run was closed or died before it saw them.
+    """
 
     order: Order
     rows: dict[int, RowMapping]
     open: dict[str, RowMapping] = field(default_factory=dict)
     open_lines: dict[str, frozenset[int]] = field(default_factory=dict)
+    confirmed: dict[tuple[int, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Loader:
             for action_id, row in book.open_changes(conn, self.run.account, ids).items()
             if row["state"] in SENT
         }
+        uncounted = [r["id"] for rows in lines.values() for r in rows if r["final_run"] is None]
+        confirmed = book.confirmed_of(conn, uncounted)
         covers = book.lines_of(conn, [row["id"] for row in opened.values()])
         for key in keys:
             if key not in lines:
@@ -68,6 +75,7 @@ class Loader:
                 ),
                 rows=rows,
                 open={row["id"]: opened[row["id"]] for row in mine if row["id"] in opened},
+                confirmed={at: change for at, change in confirmed.items() if at[0] in rows},
                 open_lines={
                     change["id"]: frozenset(r["line_id"] for r in covers.get(change["id"], ()))
                     for row in mine

@@ -209,10 +209,7 @@ class Writer:
                 continue
             self.outcomes[outcome.value] += 1
             for verdict in verdicts:
-                yield self._line(some, verdict, by_action, won) | {
-                    "carried": not read,
-                    "was_final": was is not None and was.final,
-                }
+                yield self._line(some, verdict, by_action, won) | {"carried": not read}
 
     def _line(
         self, some: Loaded, verdict: LineVerdict, by_action: dict[str, str], won: set[str]
@@ -225,6 +222,8 @@ class Writer:
         elif outcome is Outcome.PENDING and (opened := some.open.get(verdict.action_id)):
             mine = verdict.line_id in some.open_lines.get(opened["id"], ())
             change_id = opened["id"] if mine else None
+        elif outcome is Outcome.ALREADY_SETTLED:
+            change_id = some.confirmed.get((verdict.line_id, verdict.action_id))
         return {
             "run_id": self._run.id,
             "line_id": verdict.line_id,
@@ -269,13 +268,12 @@ def _aside(conn: Connection, run: Run) -> None:
         row.id,
         literal(""),
         literal(False),
-        literal(False),
         outcome,
         said,
         row.amount,
         func.coalesce(row.currency, ""),
     ).where(row.program == run.program, row.read_no == run.read_no, row.status != "valid")
-    names = ("run_id", "line_id", "action_id", "carried", "was_final", "outcome", "note")
+    names = ("run_id", "line_id", "action_id", "carried", "outcome", "note")
     conn.execute(insert(run_lines).from_select([*names, "amount", "currency"], rows))
 
 

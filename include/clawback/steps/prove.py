@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, select, update
 
@@ -24,6 +24,7 @@ from clawback.reconcile.facts import Learned, Observed, Request, Verb
 from clawback.reconcile.outcomes import Hold
 from clawback.reconcile.shapes import canary_requests
 from clawback.steps.confirm import confirm
+from clawback.steps.fresh import keep_fresh
 from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
@@ -40,12 +41,13 @@ _HELD = (
 def prove(rt: Runtime, client: ImpactClient) -> Progress:
     """Send the canary, wait for its proof, and learn from it; the rest is sent only afterwards.
 
-    Done at once where every shape that this run needs is known to work. Where a shape's canary
-    fails, the changes of that shape are held as canary_failed; where it is not seen by the
-    deadline, the rest stays planned.
+    The incremental listing is repeated first, for this and for the shards that follow. Done at
+    once where every shape that this run needs is known to work. Where a shape's canary fails, the
+    changes of that shape are held as canary_failed; where it is not seen by the deadline, the
+    rest stays planned.
     """
     run = rt.run()
-    if run.dry_run or rt.program.canary == 0:
+    if run.dry_run:
         return Progress(done=True)
     prover = Prover(rt, client, run)
     try:
@@ -71,6 +73,8 @@ class Prover:
         return self._sender.later(until)
 
     def go(self) -> Progress:
+        if self._sender.due(None):
+            keep_fresh(self._rt, self._client, self._run, timedelta())
         canary = self._canary() or self._choose()
         if not canary:
             return Progress(done=True)

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, RowMapping, update
 
 from clawback.ledger import actions as stock
 from clawback.ledger import changes as book
+from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json, items_from_json, merge_settled
 from clawback.ledger.tables import change_lines
 from clawback.money import minor_unit, share
-from clawback.reconcile.evidence import is_final, judge
+from clawback.reconcile.evidence import is_final, judge, payout_surprise
 from clawback.reconcile.facts import Action, Desired, Item, Judgement, Observed, Reply
 
 
@@ -79,9 +80,20 @@ def confirm(conn: Connection, step: Step, row: RowMapping, action: Action) -> bo
         generation=known["generation"] + 1,
         stale=False,
     )
+    _tell_surprise(conn, step, row, action)
     detail = {"state": action.state, "amount": str(action.amount), "payout": str(action.payout)}
     book.add_evidence(conn, step.run_id, row["id"], step.at, "actions", "confirmed", detail)
     return True
+
+
+def _tell_surprise(conn: Connection, step: Step, row: RowMapping, action: Action) -> None:
+    """Note a payout that moved otherwise than the change explains (reference §8)."""
+    unit = minor_unit(row["currency"])
+    off = payout_surprise(row["expected_payout"], action.payout, row["before_payout"], unit)
+    if off is not None:
+        told = {"expected": str(row["expected_payout"]), "seen": str(action.payout)}
+        subject = ("change", row["id"])
+        runs.note(conn, step.run_id, step.at, subject, step.became, "payout_surprise", told)
 
 
 def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]) -> bool:

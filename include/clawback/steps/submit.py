@@ -26,6 +26,8 @@ from clawback.steps.settle import View, judged, reject
 from clawback.steps.sync import read_items_of
 
 MAX_ATTEMPTS = 3
+AT_START = timedelta(minutes=2)
+"""How old the listing may be when a shard begins; prove_account has just repeated it."""
 ACCEPTED = frozenset({"queued", "complete"})
 
 
@@ -42,7 +44,7 @@ def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
     sender = Sender(rt, client, run, known)
     try:
         sender.finish(shard)
-        keep_fresh(rt, client, run, timedelta())
+        keep_fresh(rt, client, run, AT_START)
         for row in sender.due(shard):
             keep_fresh(rt, client, run, MAX_AGE)
             sender.send(row)
@@ -103,38 +105,47 @@ class Sender:
         self._push(row, action)
 
     def finish(self, shard: int | None) -> None:
-        """Bring what is in doubt to an end: read it back, and send again only what is not there."""
+        """Bring to an end what an earlier attempt of this run left between intent and answer."""
         with self._rt.ledger.read() as conn:
             rows = book.in_state(conn, self._run.id, [ChangeState.SENDING], shard=shard)
+        self.resolve(rows)
+
+    def resolve(self, rows: Sequence[RowMapping]) -> None:
+        """Read back what is in doubt, and send again only what is not there.
+
+        A change of which nothing was accepted is dropped if its action has moved meanwhile: it
+        was planned on what is no longer so.
+        """
         for row in rows:
-            if self.arrived(row):
+            action = self._read_back(row)
+            if action is not None and _stands(row, action):
                 self._pass(row, ChangeState.SENDING, ChangeState.QUEUED)
+            elif _stale(row, action) and not self._accepted(row):
+                self._pass(row, ChangeState.SENDING, ChangeState.DROPPED)
+                self.counts["dropped"] += 1
             elif row["attempts"] < MAX_ATTEMPTS:
-                with self._rt.ledger.begin() as conn:
-                    action = load_action(conn, self._run.account, row["action_id"])
-                    again = self._step(ChangeState.SENDING, ChangeState.SENDING)
-                    book.move(conn, row["id"], again, attempts=row["attempts"] + 1)
+                self._pass(row, ChangeState.SENDING, ChangeState.SENDING, row["attempts"] + 1)
                 self._push(row, action)
 
-    def arrived(self, row: RowMapping) -> bool:
-        """Whether impact.com already shows what a change in doubt should bring about."""
+    def _read_back(self, row: RowMapping) -> Action | None:
+        """The action and its items as impact.com holds them at this moment."""
         found = self._client.get_action(row["action_id"])
         listing = self._rt.listing(self._run.account, self._rt.clock.now())
         with self._rt.ledger.begin() as conn:
             stock.save_actions(conn, listing, [found])
         read_items_of(self._rt, self._client, self._run.account, row["action_id"])
         with self._rt.ledger.read() as conn:
-            action = load_action(conn, self._run.account, row["action_id"])
-        return (
-            action is not None
-            and judged(row, action, View(items_current=True)) is Judgement.CONFIRMED
-        )
+            return load_action(conn, self._run.account, row["action_id"])
+
+    def _accepted(self, row: RowMapping) -> list[dict[str, str]]:
+        """The forms of a change that impact.com has accepted."""
+        with self._rt.ledger.read() as conn:
+            past = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        return [s["form"] for s in past if s["state"] in ACCEPTED]
 
     def _push(self, row: RowMapping, action: Action | None) -> None:
         """Send the requests of a change that have not been accepted yet."""
-        with self._rt.ledger.read() as conn:
-            past = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-        accepted = [s["form"] for s in past if s["state"] in ACCEPTED]
+        accepted = self._accepted(row)
         for request in self._requests(row, action):
             if dict(request.form) in accepted:
                 continue
@@ -198,12 +209,20 @@ class Sender:
                 back = self._step(ChangeState.SENDING, ChangeState.PLANNED)
                 book.move(conn, row["id"], back)
 
-    def _pass(self, row: RowMapping, was: ChangeState, became: ChangeState) -> None:
+    def _pass(
+        self, row: RowMapping, was: ChangeState, became: ChangeState, attempts: int | None = None
+    ) -> None:
+        values = {} if attempts is None else {"attempts": attempts}
         with self._rt.ledger.begin() as conn:
-            book.move(conn, row["id"], self._step(was, became))
+            book.move(conn, row["id"], self._step(was, became), **values)
 
     def _step(self, was: ChangeState, became: ChangeState) -> Step:
         return Step(self._run.id, self._rt.clock.now(), was, became)
+
+
+def _stands(row: RowMapping, action: Action) -> bool:
+    """Whether an action that was just read stands where a change wants it."""
+    return judged(row, action, View(items_current=True)) is Judgement.CONFIRMED
 
 
 def _stale(row: RowMapping, action: Action | None) -> bool:

@@ -194,7 +194,6 @@ def upgrade() -> None:
         sa.Column("line_id", sa.BigInteger(), nullable=False),
         sa.Column("action_id", sa.String(length=64), nullable=False),
         sa.Column("carried", sa.Boolean(), nullable=False),
-        sa.Column("was_final", sa.Boolean(), nullable=False),
         sa.Column("change_id", sa.String(length=64), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("hold", sa.String(length=32), nullable=True),
