@@ -1,0 +1,1 @@
+"""The impact.com Brand API client: plain Python over httpx, without Airflow and without ledger."""

@@ -1,0 +1,88 @@
+"""Rows to data: pydantic checks a page at once; rows that fail are named and set aside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from clawback.impact.fields import text
+from clawback.impact.models import (
+    Action,
+    ActionItem,
+    ActionUpdate,
+    BadRow,
+    Campaign,
+    Company,
+    Submission,
+)
+
+T = TypeVar("T")
+
+
+class Reader(Generic[T]):
+    """Reads rows of one kind; unknown fields are ignored (reference §1.5)."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._one: TypeAdapter[T] = TypeAdapter(kind)
+        self._many: TypeAdapter[list[T]] = TypeAdapter(list[kind])  # type: ignore[valid-type]
+
+    def rows(self, raw: list[Any], page: int = 1) -> tuple[list[T], list[BadRow]]:
+        """The rows that can be read, in order, and the others by name."""
+        try:
+            return self._many.validate_python(raw), []
+        except ValidationError as error:
+            flaws = _by_row(error)
+        good = [row for index, row in enumerate(raw) if index not in flaws]
+        bad = [BadRow(page, index, _id(raw[index]), tuple(flaws[index])) for index in sorted(flaws)]
+        return self._many.validate_python(good), bad
+
+    def one(self, answer: Mapping[str, Any], wrapper: str = "") -> T:
+        """A bare object; XML wraps it into an element of its name. Raises ValueError."""
+        inner = answer.get(wrapper)
+        try:
+            return self._one.validate_python(inner if isinstance(inner, dict) else answer)
+        except ValidationError as error:
+            raise ValueError("; ".join(_flaws(error, 0))) from None
+
+
+def _by_row(error: ValidationError) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for entry in error.errors(include_url=False, include_input=False):
+        found[int(entry["loc"][0])].append(_flaw(entry["loc"][1:], entry))
+    return dict(found)
+
+
+def _flaws(error: ValidationError, depth: int) -> list[str]:
+    return [
+        _flaw(entry["loc"][depth:], entry)
+        for entry in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _flaw(place: tuple[int | str, ...], entry: Any) -> str:
+    """`Amount is empty`, from pydantic's words for it."""
+    name = ".".join(str(part) for part in place) or "it"
+    if entry["type"] == "missing":
+        return f"{name} is missing"
+    if entry["type"].startswith("dataclass"):
+        return f"{name} is no mapping"
+    return f"{name} {entry['msg'].removeprefix('Value error, ')}"
+
+
+def _id(row: Any) -> str:
+    """The Id of a row that cannot be read, as far as it can be."""
+    try:
+        return text(row.get("Id"))[:100] if isinstance(row, dict) else ""
+    except ValueError:
+        return ""
+
+
+ACTIONS = Reader(Action)
+UPDATES = Reader(ActionUpdate)
+ITEMS = Reader(ActionItem)
+SUBMISSIONS = Reader(Submission)
+CAMPAIGNS = Reader(Campaign)
+COMPANIES = Reader(Company)
