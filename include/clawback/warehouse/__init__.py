@@ -1,0 +1,1 @@
+"""The warehouse: the contract of a return line, and reading lines from any SQL connection."""

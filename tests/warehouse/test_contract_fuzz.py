@@ -1,0 +1,182 @@
+"""The contract under fire: no cell, however hostile, raises or is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clawback.warehouse.contract import BadRow, ReturnRow, contract_columns, parse_row
+
+COLUMNS = [column.name for column in contract_columns()]
+
+
+class Hostile:
+    """An object whose every method raises."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise RuntimeError("do not touch me")
+
+    __str__ = __repr__ = __eq__ = __hash__ = __bool__ = __len__ = __format__ = _refuse  # type: ignore[assignment]
+    __int__ = __float__ = __index__ = __iter__ = __getattr__ = _refuse
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("nor ask who I am")
+
+
+class HostileText(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("not even text")
+
+    strip = lower = upper = __str__
+
+
+class HostileZone(tzinfo):
+    """A zone that knows nothing."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise ValueError("no offset")
+
+
+class Stamp(datetime):
+    """A subclass of datetime, as pandas and pendulum have them."""
+
+
+class NaTType(Stamp):
+    """What pandas gives for a missing time: a datetime that is none."""
+
+
+HOSTILE: dict[str, Callable[[], object]] = {
+    "hostile_text": lambda: HostileText("abc"),
+    "hostile_blank": lambda: HostileText("  "),
+    "hostile_zone": lambda: datetime(2026, 1, 1, tzinfo=HostileZone()),
+    "stamp_in_hostile_zone": lambda: Stamp(2026, 1, 1, tzinfo=HostileZone()),
+    "not_a_time": lambda: NaTType(2026, 1, 1),
+    "object": object,
+    "class": lambda: Hostile,
+    "memoryview": lambda: memoryview(b"abc"),
+    "dict": lambda: {"a": [1, 2]},
+    "tuple": lambda: ("x",),
+    "complex": lambda: complex(1, 2),
+    "timedelta": lambda: timedelta(days=1),
+    "huge_int": lambda: 10**100_000,
+    "huge_negative_int": lambda: -(10**100_000),
+    "surrogates": lambda: "\ud800\udfff\x00",
+}
+EXTREME: dict[str, Callable[[], object]] = {
+    "hostile": Hostile,  # too hostile for hypothesis itself
+    "ten_million_digits": lambda: "9" * 10_000_000,
+    "ten_million_bytes": lambda: b"\xff" * 10_000_000,
+}
+cells = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.decimals(),
+    st.text(st.characters()),
+    st.text("0123456789.,-+eE_ ", max_size=12),
+    st.datetimes(),
+    st.datetimes(timezones=st.timezones()),
+    st.dates(),
+    st.times(),
+    st.timedeltas(),
+    st.uuids(),
+    st.binary(),
+    st.lists(st.integers()),
+    st.dictionaries(st.text(), st.integers()),
+    st.sampled_from(("return", "adjustment", "cancellation", "RETURN ", "USD", "true")),
+    st.sampled_from(sorted(HOSTILE)).map(lambda name: HOSTILE[name]()),
+)
+FINE: dict[str, object] = {
+    "return_id": "R1",
+    "order_id": "O1",
+    "sku": "S1",
+    "kind": "return",
+    "quantity": 1,
+    "returned_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "updated_at": datetime(2026, 1, 1, tzinfo=UTC),
+}
+
+
+def check(row: Mapping[str, object]) -> None:
+    parsed = parse_row(row, timezone=ZoneInfo("America/New_York"), currency="USD")
+    if isinstance(parsed, ReturnRow):
+        sound(parsed)
+    else:
+        named(parsed)
+    again = parse_row(row, timezone=ZoneInfo("America/New_York"), currency="USD")
+    assert again.content == parsed.content
+
+
+def sound(row: ReturnRow) -> None:
+    assert row.order_id
+    assert row.return_id
+    assert row.returned_at.tzinfo is UTC
+    assert row.quantity is None or 0 < row.quantity <= 10**9
+    assert row.amount is None or 0 <= row.amount < 10**12
+    assert row.quantity is not None or row.amount is not None or row.kind == "cancellation"
+
+
+def named(row: BadRow) -> None:
+    assert row.errors
+    for error in row.errors:
+        assert error.partition(":")[0] in COLUMNS, error
+        assert len(error) < 400
+    for text in (row.order_id, row.return_id, row.sku, row.raw, *row.errors):
+        text.encode()
+        assert "\x00" not in text
+    assert max(len(row.order_id), len(row.return_id), len(row.sku)) <= 255
+    assert len(row.raw.encode()) <= 4096
+    assert set(json.loads(row.raw)) == set(COLUMNS)
+
+
+@settings(
+    max_examples=300,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, cells)))
+def test_any_row_is_read_or_named(row: dict[str, object]) -> None:
+    """Whatever the cells hold, a row is either sound or a bad row that names its columns."""
+    check(row)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(st.sampled_from(COLUMNS), cells)
+def test_any_single_cell_is_read_or_named(column: str, cell: object) -> None:
+    """A good row with one strange cell is sound, or bad in that column."""
+    check({**FINE, column: cell})
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("cell", [*HOSTILE, *EXTREME])
+def test_hostile_cells_are_named(column: str, cell: str) -> None:
+    """Objects that refuse every method, and fields of ten million characters, are only named."""
+    check({**FINE, column: (HOSTILE | EXTREME)[cell]()})
+
+
+def test_any_mapping_will_do() -> None:
+    """A row may be any mapping, such as a driver's own row type."""
+
+    class Row(Mapping[str, object]):
+        def __getitem__(self, key: str) -> object:
+            return FINE[key]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(FINE)
+
+        def __len__(self) -> int:
+            return len(FINE)
+
+    assert isinstance(parse_row(Row(), timezone=ZoneInfo("UTC"), currency="USD"), ReturnRow)
