@@ -284,6 +284,9 @@ class Learned:
     amount_follows_quantity: bool | None = None
     indexed_items: bool | None = None
     indexed_amounts: bool | None = None
+    indexed_proportional: bool | None = None
+    """Indexed items whose amounts are in proportion to their quantities come out right: either
+    indexed amounts are honoured or amounts follow quantities; which of the two is not told."""
 
 
 @dataclass(frozen=True, slots=True)

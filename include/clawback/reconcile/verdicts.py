@@ -1,0 +1,126 @@
+"""The verdict of a line: outcome, reason, and the money at stake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from clawback.money import ZERO, quantize
+from clawback.reconcile.answers import Context
+from clawback.reconcile.changes import Standing
+from clawback.reconcile.claims import Claim, Draft, ordered_share
+from clawback.reconcile.facts import Action, Line, LineVerdict
+from clawback.reconcile.outcomes import Hold, Outcome
+
+_HELD, _SETTLED, _LOCKED = Outcome.HELD, Outcome.ALREADY_SETTLED, Outcome.LOCKED
+
+
+def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
+    """What becomes of a claim: held, settled by earlier reductions, or as its change stands."""
+    action, line = made.action, claim.line
+    if claim.hold is not None:
+        amount = worth(line)
+        payout = _held_payout(claim, made, amount)
+        return LineVerdict(
+            line.id, action.id, _HELD, claim.hold, claim.note, amount, payout, line.currency
+        )
+    if claim.covered:
+        outcome, hold, note = _SETTLED, None, claim.note
+    else:
+        outcome, hold, note = standing
+    counted = claim.takes if outcome is _LOCKED else claim.money
+    amount = line.amount
+    if amount is None or line.currency != action.currency:
+        amount = _derived(claim, made)
+    return LineVerdict(
+        line.id,
+        action.id,
+        outcome,
+        hold,
+        note,
+        amount,
+        _payout(counted or claim.takes, made),
+        action.currency,
+    )
+
+
+def _derived(claim: Claim, made: Draft) -> Decimal | None:
+    """The amount of a line that gives none in the action's currency."""
+    money = claim.money or claim.takes
+    if money or claim.units:
+        return quantize(money, made.action.currency)
+    if claim in made.cancels and made.first is not None:
+        rest = made.first - sum((c.money for c in made.claims if c is not claim), ZERO)
+        return quantize(max(rest, ZERO), made.action.currency)
+    return worth(claim.line) if claim.line.currency == made.action.currency else None
+
+
+def _payout(money: Decimal, made: Draft) -> Decimal | None:
+    """The commission on `money` of an action, at the rate it had at first."""
+    if made.payout is None or made.first is None:
+        return None
+    if not made.first:
+        return ZERO
+    return quantize(made.payout * money / made.first, made.action.currency)
+
+
+def _held_payout(claim: Claim, made: Draft, amount: Decimal | None) -> Decimal | None:
+    """The commission at stake in a held line; what was never sold earned none."""
+    if claim.hold is Hold.OVER_RETURNED:
+        return ZERO
+    money = claim.money or amount
+    if money is None or claim.line.currency != made.action.currency:
+        return None
+    return _payout(money, made)
+
+
+def worth(line: Line) -> Decimal | None:
+    """A line's own amount, or that of its units at the ordered price, in the line's currency."""
+    amount = ordered_share(line)
+    return amount if amount is None or line.amount is not None else quantize(amount, line.currency)
+
+
+def ignored(line: Line, note: str) -> LineVerdict:
+    """The verdict of a line that counts nothing."""
+    return LineVerdict(line.id, "", Outcome.IGNORED, None, note, worth(line), None, line.currency)
+
+
+def withdrawn_note(line: Line) -> str:
+    if line.voided:
+        return "the warehouse voided this line; it counts nothing"
+    return "the warehouse does not hold this line any more; it counts nothing"
+
+
+def unplaced(line: Line, ambiguous: Sequence[Action], plan: Context) -> LineVerdict:
+    """The verdict of a line whose order has no action, or none that can be told from another."""
+    outcome, hold = Outcome.HELD, None
+    if ambiguous:
+        names = ", ".join(action.id for action in ambiguous)
+        hold = Hold.AMBIGUOUS_ACTION
+        note = (
+            f"several actions carry order {plan.order.order_id} ({names}) and nothing tells which "
+            "one counts; answer pick_action with one of them"
+        )
+    elif plan.order.span_listed:
+        outcome = Outcome.NOT_ATTRIBUTED
+        note = "the order's whole date span was listed and holds no action of it"
+    else:
+        hold = Hold.OUTSIDE_LOOKBACK
+        note = (
+            "the days on which this order may have been reported are not all listed, so a missing "
+            "action proves nothing; supply ordered_at or raise lookback_days"
+        )
+    return LineVerdict(line.id, "", outcome, hold, note, worth(line), None, line.currency)
+
+
+def waive(verdicts: list[LineVerdict], waived: frozenset[str]) -> tuple[LineVerdict, ...]:
+    """The verdicts, with the holds that a person decided to ignore turned into ignored."""
+    if not waived:
+        return tuple(verdicts)
+    return tuple(
+        replace(v, outcome=Outcome.IGNORED, hold=None, note=f"a person decided to ignore: {v.note}")
+        if v.hold is not None and ("" in waived or v.hold in waived)
+        else v
+        for v in verdicts
+    )
