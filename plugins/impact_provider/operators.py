@@ -1,0 +1,225 @@
+"""The tasks of a reconciliation run: each opens the run's runtime and calls one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseOperator
+
+from impact_provider.errors import EventError
+from impact_provider.hooks import ImpactHook
+from impact_provider.runtime import lost_tasks, opened, request_of, warehouse
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
+
+    from clawback.impact.client import ImpactClient
+    from clawback.steps.runtime import Progress, Runtime
+
+COUNTS = "counts"
+"""The XCom key under which plan_changes leaves its figures; its return value are the shards."""
+
+
+class StepOperator(BaseOperator):
+    """One step of a run of `program` (a file name below include/programs, or a path).
+
+    A step that may not send for now (the request budget is spent), or that waits for evidence,
+    defers and frees its slot; it is then called again, and goes on from the ledger.
+    """
+
+    ui_color = "#f4f6fb"
+    upgrades_ledger = False
+
+    def __init__(self, *, program: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.program = program
+
+    def step(self, rt: Runtime, context: Context) -> Any:
+        """The work; returns a small result for XCom, or Progress."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        return self._advance(context, {})
+
+    def resume(self, context: Context, event: Any = None) -> Any:
+        """Go on after a wait; raises EventError for an event that no trigger of ours sends."""
+        return self._advance(context, read_event(event))
+
+    def _advance(self, context: Context, seen: Mapping[str, int]) -> Any:
+        from clawback.steps.runtime import Progress
+
+        with opened(self.program, context, upgrade=self.upgrades_ledger) as rt:
+            _count(rt, seen)
+            asked_at = rt.clock.now()
+            result = self._step_in_budget(rt, context)
+            if isinstance(result, Progress) and not result.done:
+                self._wait(rt, result, asked_at)
+        return result.counts if isinstance(result, Progress) else result
+
+    def _step_in_budget(self, rt: Runtime, context: Context) -> Any:
+        """The step's result, or the Progress of one that may not send for now."""
+        from clawback.impact.budget import BudgetSpent
+        from clawback.impact.errors import RateLimited
+        from clawback.steps.runtime import Progress
+
+        try:
+            return self.step(rt, context)
+        except BudgetSpent as spent:
+            until = rt.clock.real(spent.until)
+        except RateLimited as limited:
+            until = limited.retry_at
+        return Progress(done=False, wait_until=until, waiting_for="budget")
+
+    def _wait(self, rt: Runtime, progress: Progress, asked_at: datetime) -> NoReturn:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        from impact_provider.triggers import ConfirmTrigger
+
+        until = progress.wait_until or datetime.now(UTC)
+        self.log.info("Waiting for %s until %s", progress.waiting_for or "its time", until)
+        trigger: BaseTrigger = DateTimeTrigger(moment=until)
+        if progress.waiting_for == "evidence":
+            trigger = ConfirmTrigger.of(rt, progress, since=asked_at)
+        self.defer(trigger=trigger, method_name="resume")
+
+    def hook(self, rt: Runtime) -> ImpactHook:
+        return ImpactHook(rt.program.connections.impact, rt.program.campaign_id)
+
+    def client(self, rt: Runtime) -> ImpactClient:
+        """A client of the program's account whose requests the ledger counts and holds back."""
+        hook = self.hook(rt)
+        return hook.client(rt.gate(hook.account().account_sid))
+
+
+def read_event(event: Any) -> dict[str, int]:
+    """The requests that a trigger of ours sent while the task slept, by kind.
+
+    Raises EventError for None, for anything else than our triggers' events, and for a status that
+    this version does not know.
+    """
+    from impact_provider.triggers import STATUSES
+
+    if isinstance(event, datetime):
+        return {}
+    if isinstance(event, Mapping) and event.get("status") in STATUSES:
+        count = int(event.get("requests", 0))
+        return {str(event.get("kind", "other")): count} if count else {}
+    raise EventError(
+        f"The trigger resumed this task with {event!r}, which no trigger of Clawback sends; clear "
+        "the task to run it again, and see that workers and triggerer run the same version."
+    )
+
+
+def _count(rt: Runtime, requests: Mapping[str, int]) -> None:
+    from clawback.ledger.runs import count_requests
+
+    if requests:
+        with rt.ledger.begin() as conn:
+            for kind, count in requests.items():
+                count_requests(conn, rt.run_id, kind, count)
+
+
+class PreflightOperator(StepOperator):
+    """Opens the run in the ledger and chooses its window."""
+
+    upgrades_ledger = True
+
+    def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.steps.preflight import preflight
+
+        return preflight(
+            rt, request_of(context, rt.clock.now()), self.hook(rt).account().account_sid
+        )
+
+
+class ExtractOperator(StepOperator):
+    """Reads the return lines of the window from the warehouse."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.extract import extract
+
+        return extract(rt, warehouse(rt.program.connections.warehouse))
+
+
+class SyncOperator(StepOperator):
+    """Lists impact.com's actions and their updates."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.sync import sync
+
+        with self.client(rt) as client:
+            return sync(rt, client)
+
+
+class PlanOperator(StepOperator):
+    """Works out the changes; returns the shards that submit_changes is mapped over."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.steps.plan import plan
+
+        counts = plan(rt)
+        shards = counts.pop("shards")
+        context["ti"].xcom_push(COUNTS, counts)
+        self.log.info("Planned: %s", counts)
+        return shards
+
+
+class ApproveOperator(StepOperator):
+    """Writes the approval of the planned changes into the ledger; never skips itself."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.approve import approve
+
+        return approve(rt)
+
+
+class ProveOperator(StepOperator):
+    """Sends the canary and waits for its proof."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.prove import prove
+
+        with self.client(rt) as client:
+            return prove(rt, client)
+
+
+class SubmitOperator(StepOperator):
+    """Sends the approved changes of one shard."""
+
+    def __init__(self, *, shard: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shard = shard
+        self.summary = f"shard {shard}"
+        """What the grid shows for this mapped task."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.submit import submit
+
+        with self.client(rt) as client:
+            progress = submit(rt, client, self.shard)
+        self.summary = ", ".join(
+            [f"shard {self.shard}", *(f"{n} {name}" for name, n in progress.counts.items() if n)]
+        )
+        return progress
+
+
+class ConfirmOperator(StepOperator):
+    """Waits until every sent change is seen at impact.com, refused or out of time."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+        from clawback.steps.confirm import confirm
+
+        with self.client(rt) as client:
+            return confirm(rt, client)
+
+
+class CloseOperator(StepOperator):
+    """Closes the books whatever happened, then fails if any task of the run failed."""
+
+    def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.steps.close import close
+
+        return close(rt, lost_tasks(context, own=self.task_id))

@@ -1,0 +1,174 @@
+"""ConfirmTrigger: waits lightly, counts what it asks, and always ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from airflow.sdk.module_loading import import_string
+
+from clawback.sandbox.server import SandboxServer
+from impact_provider.triggers import STATUSES, ConfirmTrigger, News
+
+Connect = Callable[..., str]
+JSON = (str, int, float)
+
+
+def iso(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def trigger(conn_id: str, **changes: Any) -> ConfirmTrigger:
+    given: dict[str, Any] = {
+        "impact_conn_id": conn_id,
+        "campaign_id": "",
+        "since": iso(-1),
+        "expected": 1,
+        "interval": 0.1,
+        "longest": 0.4,
+        "deadline": iso(20),
+    }
+    return ConfirmTrigger(**given | changes)
+
+
+async def event_of(one: ConfirmTrigger) -> dict[str, Any]:
+    events = [event.payload async for event in one.run()]
+    assert len(events) == 1
+    payload: dict[str, Any] = events[0]
+    assert payload["status"] in STATUSES
+    return payload
+
+
+def pending(sandbox: SandboxServer) -> list[str]:
+    """ActionIds that can still be changed."""
+    state = httpx.get(f"{sandbox.base_url}/_sandbox/state").json()
+    return [
+        action["Id"]
+        for action in state["actions"]
+        if action["State"] == "PENDING" and not action["_locked"] and action["_visible"]
+    ]
+
+
+def reverse(sandbox: SandboxServer, action_id: str) -> None:
+    answer = httpx.request(
+        "DELETE",
+        f"{sandbox.base_url}/Advertisers/{sandbox.account_sid}/Actions",
+        data={"ActionId": action_id, "DispositionCode": "ITEM_RETURNED"},
+        auth=(sandbox.account_sid, sandbox.auth_token),
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def asked(sandbox: SandboxServer) -> int:
+    log = httpx.get(f"{sandbox.base_url}/_sandbox/requests").json()
+    return int(log["by_kind"].get("list_action_updates", 0))
+
+
+def test_it_fires_when_the_expected_actions_have_moved(
+    connect: Connect, sandbox: SandboxServer
+) -> None:
+    """Two queued reversals that take effect resume the task, with every request counted."""
+    for action_id in pending(sandbox)[:2]:
+        reverse(sandbox, action_id)
+    event = asyncio.run(event_of(trigger(connect(), expected=2)))
+    assert event["status"] == "moved"
+    assert event["kind"] == "list_action_updates"
+    assert event["requests"] == asked(sandbox) > 0
+
+
+def test_it_goes_quiet_when_no_more_actions_move(connect: Connect, sandbox: SandboxServer) -> None:
+    """If some have moved and the rest does not, the task is resumed long before the deadline."""
+    reverse(sandbox, pending(sandbox)[0])
+    event = asyncio.run(event_of(trigger(connect(), expected=5, longest=0.2)))
+    assert event["status"] == "quiet"
+
+
+def test_it_ends_at_the_deadline(connect: Connect) -> None:
+    """Nothing moves: the deadline resumes the task, not later, and polls have grown rare."""
+    began = time.monotonic()
+    event = asyncio.run(event_of(trigger(connect(), deadline=iso(1.5))))
+    assert event["status"] == "deadline"
+    assert 1.3 < time.monotonic() - began < 2.5
+    assert event["requests"] <= 5
+
+
+def test_started_again_it_waits_no_longer(connect: Connect) -> None:
+    """A triggerer that takes over builds it from its arguments; the deadline stays the same."""
+    path, arguments = trigger(connect(), deadline=iso(0.6)).serialize()
+    time.sleep(0.7)
+    began = time.monotonic()
+    event = asyncio.run(event_of(import_string(path)(**arguments)))
+    assert event == {"status": "deadline", "kind": "list_action_updates", "requests": 0}
+    assert time.monotonic() - began < 0.5
+
+
+def test_its_arguments_are_scalars_without_a_secret(
+    connect: Connect, sandbox: SandboxServer
+) -> None:
+    """What Airflow stores are ids, numbers and absolute times; never the token."""
+    path, arguments = trigger(connect()).serialize()
+    assert path == "impact_provider.triggers.ConfirmTrigger"
+    assert all(type(value) in JSON for value in arguments.values())
+    assert sandbox.auth_token not in str(arguments)
+    assert sandbox.auth_token not in repr(trigger(connect()))
+
+
+def test_a_refused_token_resumes_the_task(connect: Connect) -> None:
+    """The trigger does not poll on with a token that is refused: the task finds out why."""
+    event = asyncio.run(event_of(trigger(connect(password="wrong"))))
+    assert event["status"] == "quiet"
+    assert event["requests"] == 1
+
+
+def test_a_missing_connection_resumes_the_task() -> None:
+    """A connection that was deleted meanwhile is the task's to complain about."""
+    event = asyncio.run(event_of(trigger("nowhere_at_all")))
+    assert event == {"status": "quiet", "kind": "list_action_updates", "requests": 0}
+
+
+def test_an_outage_is_waited_out(connect: Connect, sandbox: SandboxServer) -> None:
+    """Server errors do not end the wait; when impact.com answers again, the move is seen."""
+    reverse(sandbox, pending(sandbox)[0])
+    faults = f"{sandbox.base_url}/_sandbox/faults"
+    rule = [{"fault": "server_error", "kinds": ["list_action_updates"], "times": 5}]
+    answer = httpx.post(faults, json=rule)
+    assert answer.status_code == 200, answer.text
+    event = asyncio.run(event_of(trigger(connect(), deadline=iso(60))))
+    assert event["status"] == "moved"
+    assert event["requests"] > 5
+
+
+def test_many_waits_share_one_thread(connect: Connect) -> None:
+    """Twenty triggers in one event loop end together: none blocks the others."""
+    conn_id = connect()
+
+    async def together() -> None:
+        ends = iso(1.0)
+        await asyncio.gather(*(event_of(trigger(conn_id, deadline=ends)) for _ in range(20)))
+
+    began = time.monotonic()
+    asyncio.run(together())
+    assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    ("seen", "status"),
+    [
+        ([3], "moved"),
+        ([0, 0, 0, 0, 0, 0], ""),
+        ([1, 2, 3], "moved"),
+        ([1, 1], ""),
+        ([1, 1, 1], "quiet"),
+        ([1, 1, 2, 2], ""),
+        ([1, 1, 2, 2, 2], "quiet"),
+    ],
+)
+def test_news(seen: list[int], status: str) -> None:
+    """All seen is moved; two polls without news after some is quiet; before any, it waits."""
+    news = News(3)
+    assert [news.take(count) for count in seen][-1] == status
