@@ -85,11 +85,11 @@ class Merger:
         if main is None:
             self._put(known, merge, key, fresh)
             return "valid"
-        main["seen_no"] = self._read_no
         again = main["read_no"] == self._read_no
         if row.updated_at == main["updated_at"] and row.content != main["content"]:
             return self._conflict(known, merge, order_key, row)
         if row.updated_at < main["updated_at"]:
+            self._see(merge, main)
             return self._aside(known, merge, key, fresh, "superseded")
         if again and row.content == main["content"]:
             return self._aside(known, merge, key, fresh, "duplicate")
@@ -98,9 +98,16 @@ class Merger:
             self._aside(
                 known, merge, key, self._row(order_key, key, "valid", "") | old, "superseded"
             )
-        main.update({n: fresh[n] for n in (*_CONTENT, "order_key", "read_no")}, vanished=False)
+        main.update({n: fresh[n] for n in (*_CONTENT, "order_key", "read_no", "seen_no")})
+        main["vanished"] = False
         self._refresh(merge, main)
         return "valid"
+
+    def _see(self, merge: Merge, main: dict[str, Any]) -> None:
+        """Note that the key of the row that counts was read, if only in a row that does not."""
+        if main["seen_no"] != self._read_no:
+            main["seen_no"] = self._read_no
+            self._refresh(merge, main)
 
     def _conflict(
         self,
@@ -132,6 +139,8 @@ class Merger:
             "errors": list(row.errors),
             "raw": row.raw,
         }
+        if main := known.get((key, "")):
+            self._see(merge, main)
         return self._aside(known, merge, key, fresh, "invalid")
 
     def _aside(

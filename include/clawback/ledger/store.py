@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from clawback.errors import ClawbackError
 
@@ -46,23 +46,30 @@ class Ledger:
         """
         ledger = cls(_engine(url or os.environ.get(URL_ENV, "")))
         try:
-            with ledger.read() as conn:
+            ledger._ready(upgrade=upgrade)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def _ready(self, *, upgrade: bool) -> None:
+        try:
+            with self.read() as conn:
                 current = MigrationContext.configure(conn).get_current_revision()
-        except OperationalError as error:
+        except DatabaseError as error:
             reason = str(error.orig).strip().splitlines()[0]
             raise LedgerError(
-                f"the ledger at {ledger.engine.url.render_as_string()} cannot be opened: "
+                f"the ledger at {self.engine.url.render_as_string()} cannot be opened: "
                 f"{reason}; check {URL_ENV} and that the database runs"
             ) from None
         if current == head():
-            return ledger
+            return
         if not upgrade:
             raise LedgerError(
                 f"the ledger is at migration {current or 'none'}, this version needs {head()}; "
                 "run `clawback ledger upgrade`"
             )
-        ledger.upgrade()
-        return ledger
+        self.upgrade()
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the ledger to a migration; two processes at once do it one after the other."""
@@ -159,9 +166,19 @@ def _engine(url: str) -> Engine:
     return create_engine(parsed, pool_pre_ping=True, pool_size=2)
 
 
+def _make_room(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger's folder {folder} cannot be made: {error.strerror}; "
+            f"name another place in {URL_ENV}"
+        ) from None
+
+
 def _sqlite(url: Any) -> Engine:
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_room(Path(url.database).parent)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

@@ -340,3 +340,33 @@ budget_uses = Table(
     Column("minute", Utc, primary_key=True),
     Column("n", Integer, nullable=False),
 )
+
+decisions = Table(
+    "decisions",  # what people answered to holds; withdrawn, never deleted
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("program", String(64), nullable=False),
+    Column("order_id", String(255), nullable=False),
+    Column("order_key", String(255), nullable=False),
+    Column("verb", String(32), nullable=False),
+    Column("value", String(255), nullable=False),  # what the verb is about; '' is all of it
+    Column("reason", Text, nullable=False),
+    Column("decided_by", String(255), nullable=False),
+    Column("decided_at", Utc, nullable=False),
+    Column("withdrawn_by", String(255)),
+    Column("withdrawn_at", Utc),
+    Index("ix_decisions_order", "program", "order_key"),
+)
+
+approvals = Table(
+    "approvals",  # a person's answer to a planned change; append-only
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("change_id", String(64), ForeignKey("changes.id"), nullable=False),
+    Column("run_id", String(250), nullable=False),
+    Column("answer", String(16), nullable=False),  # approved, refused
+    Column("answered_by", String(255), nullable=False),
+    Column("answered_at", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_approvals_change", "change_id"),
+)

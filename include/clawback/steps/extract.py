@@ -22,7 +22,7 @@ def extract(rt: Runtime, connect: Connect) -> dict[str, Any]:
         window_start=run.window_start,
         window_end=run.window_end,
         order_ids=list(run.order_ids) or None,
-        extras={"returns_files": rt.program.warehouse.files, **rt.program.warehouse.variables},
+        extras=_variables(rt),
     )
     with rt.ledger.begin() as conn:
         read_no = runs.next_read(conn, rt.program.name)
@@ -41,3 +41,10 @@ def extract(rt: Runtime, connect: Connect) -> dict[str, Any]:
         counts["vanished"] = lines.mark_vanished(conn, rt.program.name, read_no)
         runs.set_run(conn, rt.run_id, read_no=read_no)
     return counts
+
+
+def _variables(rt: Runtime) -> dict[str, Any]:
+    """What the statement may use besides the window: the program's zone, its files, its own."""
+    warehouse = rt.program.warehouse
+    named = {"timezone": rt.program.timezone, "returns_files": warehouse.files}
+    return named | warehouse.variables

@@ -1,0 +1,40 @@
+# The commands of the project; `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+.PHONY: help setup demo up sandbox test lint lock env clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Create .venv from the locked requirements (skipped when it is up to date)
+	@scripts/setup
+
+demo: setup ## Reconcile the demo world in a real Airflow and print the books
+	@exec .venv/bin/clawback demo
+
+up: setup ## The demo world with the Airflow UI on 127.0.0.1:8080, until Ctrl-C
+	@exec .venv/bin/clawback up
+
+sandbox: setup ## The impact.com API offline on 127.0.0.1:8585, until Ctrl-C
+	@exec .venv/bin/clawback sandbox
+
+test: setup ## The whole test suite
+	@$(PY) -m pytest -q -n 2 --dist loadgroup
+
+lint: setup ## ruff, mypy and the compose file
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	scripts/compose-check
+
+lock: setup ## Regenerate requirements.txt from requirements.in
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+env: ## Write .env with random passwords for docker compose (refuses to overwrite)
+	@scripts/make-env
+
+clean: ## Forget the demo world (warehouse, ledger, Airflow); .venv stays
+	@rm -rf var/demo && echo "var/demo is gone; the next make demo starts over"

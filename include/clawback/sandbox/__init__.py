@@ -1,0 +1,1 @@
+"""impact.com's Brand API, offline: a real HTTP server that keeps the documented rules."""

@@ -1,0 +1,230 @@
+"""What each kind of request is answered: the documented resources (reference §2-5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from clawback.sandbox import fields as f
+from clawback.sandbox import query
+from clawback.sandbox.core import Sandbox
+from clawback.sandbox.facts import BadRequest
+from clawback.sandbox.target import Target
+from clawback.sandbox.wire import Row, Wire, envelope
+
+_SHORT_VERSION = 11
+_FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, ready to be answered; `shift` is a fault of paging."""
+
+    target: Target
+    params: Mapping[str, str]
+    now: float
+    wire: Wire
+    version: int
+    shift: int = 0
+
+
+def read(kind: str, ask: Ask, sandbox: Sandbox) -> bytes:
+    """The body of a 200. Raises BadRequest for everything else."""
+    return _READERS[kind](ask, sandbox)
+
+
+def write(
+    verb: str, form: dict[str, str], ask: Ask, sandbox: Sandbox, effects: dict[str, object]
+) -> bytes:
+    """Queue a write. Raises BadRequest where it is refused at once."""
+    batch_id = sandbox.submit(verb, form, ask.now, effects)
+    return ask.wire.queued(f"{ask.target.prefix}/APISubmissions/{batch_id}")
+
+
+def _page(
+    ask: Ask,
+    resource: f.Resource,
+    paging: query.Paging,
+    found: Sequence[int],
+    show: Callable[[int], Row],
+) -> bytes:
+    start = max(0, (paging.page - 1) * paging.size - (ask.shift if paging.page > 1 else 0))
+    rows = [show(row) for row in found[start : start + paging.size]]
+    around = envelope(ask.target.path, ask.params, paging, len(found))
+    resource, rows = _of_version(resource, rows, ask.version)
+    return ask.wire.rows(resource, rows, around)
+
+
+def _of_version(
+    resource: f.Resource, rows: list[Row], version: int
+) -> tuple[f.Resource, list[Row]]:
+    """Version 11 and older show fewer fields of actions and updates (reference-schemas §8)."""
+    if version > _SHORT_VERSION or resource not in (f.ACTION, f.UPDATE):
+        return resource, rows
+    hidden = f.HIDDEN_IN_V11 if resource is f.ACTION else set(f.UPDATE.names) - {*f.UPDATE_IN_V11}
+    kept = [at for at, name in enumerate(resource.names) if name not in hidden]
+    names = tuple(resource.names[at] for at in kept)
+    older = replace(
+        resource,
+        names=names,
+        integers=resource.integers & set(names),
+        numbers=resource.numbers & set(names),
+    )
+    return older, [[row[at] for at in kept] for row in rows]
+
+
+def _one(ask: Ask, resource: f.Resource, row: Row) -> bytes:
+    resource, rows = _of_version(resource, [row], ask.version)
+    return ask.wire.row(resource, rows[0])
+
+
+def _list_actions(ask: Ask, sandbox: Sandbox) -> bytes:
+    asked = query.dated(ask.params, sandbox.settings.profile, ask.now)
+    _known_campaign(asked.campaign, sandbox)
+    found = sandbox.listing.actions(asked, ask.now)
+    query.check_pages(len(found), asked.paging.size)
+
+    def show(row: int) -> Row:
+        return sandbox.listing.action(row, ask.now, ask.target.prefix)
+
+    return _page(ask, f.ACTION, asked.paging, found, show)
+
+
+def _list_updates(ask: Ask, sandbox: Sandbox) -> bytes:
+    asked = query.dated(ask.params, sandbox.settings.profile, ask.now)
+    _known_campaign(asked.campaign, sandbox)
+    found = sandbox.listing.updates(asked, ask.now)
+    query.check_pages(len(found), asked.paging.size)
+
+    def show(reference: int) -> Row:
+        update = sandbox.world.history.get(reference)
+        return sandbox.listing.update(update, ask.target.prefix)
+
+    return _page(ask, f.UPDATE, asked.paging, found, show)
+
+
+def _known_campaign(campaign: str, sandbox: Sandbox) -> None:
+    known = {values[0] for values in sandbox.world.store.shared.values} | {sandbox.campaign_id}
+    if campaign not in known:
+        raise BadRequest("Validation Failed", ("CampaignId", "No such campaign in this account"))
+
+
+def _action_row(ask: Ask, sandbox: Sandbox) -> int:
+    row = sandbox.world.store.find(ask.target.segments[1])
+    if row is None or not sandbox.world.visible(row, ask.now):
+        raise _unknown("Action", ask.target.segments[1], sandbox)
+    return row
+
+
+def _unknown(what: str, name: str, sandbox: Sandbox) -> BadRequest:
+    status = sandbox.settings.profile.unknown_id_status
+    if status == _FORBIDDEN:
+        return BadRequest("Access Denied", status=403)
+    return BadRequest(f"{what} {name} not found", status=status)
+
+
+def _get_action(ask: Ask, sandbox: Sandbox) -> bytes:
+    row = _action_row(ask, sandbox)
+    return _one(ask, f.ACTION, sandbox.listing.action(row, ask.now, ask.target.prefix))
+
+
+def _list_items(ask: Ask, sandbox: Sandbox) -> bytes:
+    row = _action_row(ask, sandbox)
+    paging = query.paging(ask.params, query.PLAIN_PAGE_SIZE, 1, sandbox.settings.profile)
+    items = sandbox.listing.items(row)
+    action_id = ask.target.segments[1]
+
+    def show(at: int) -> Row:
+        return sandbox.listing.item(action_id, items[at], ask.target.prefix)
+
+    return _page(ask, f.ITEM, paging, range(len(items)), show)
+
+
+def _get_item(ask: Ask, sandbox: Sandbox) -> bytes:
+    row = _action_row(ask, sandbox)
+    sku = ask.target.segments[3]
+    for item in sandbox.listing.items(row):
+        if item.sku == sku:
+            action_id = ask.target.segments[1]
+            return _one(ask, f.ITEM, sandbox.listing.item(action_id, item, ask.target.prefix))
+    raise _unknown("Item", sku, sandbox)
+
+
+def _get_update(ask: Ask, sandbox: Sandbox) -> bytes:
+    name = ask.target.segments[1]
+    action_id, _, number = name.rpartition(".")
+    row = sandbox.world.store.find(action_id)
+    if row is None or not re.fullmatch("[0-9]{1,15}", number):
+        raise _unknown("ActionUpdate", name, sandbox)
+    reference = sandbox.world.history.find(row, int(number))
+    if reference is None or sandbox.world.history.sort_key(reference)[0] > ask.now:
+        raise _unknown("ActionUpdate", name, sandbox)
+    update = sandbox.world.history.get(reference)
+    return _one(ask, f.UPDATE, sandbox.listing.update(update, ask.target.prefix))
+
+
+def _list_submissions(ask: Ask, sandbox: Sandbox) -> bytes:
+    paging = query.paging(ask.params, query.PLAIN_PAGE_SIZE, 1, sandbox.settings.profile)
+    kept = sandbox.world.kept_submissions(ask.now)
+
+    def show(at: int) -> Row:
+        return sandbox.listing.submission(kept[at], ask.now, ask.target.prefix)
+
+    return _page(ask, f.SUBMISSION, paging, range(len(kept)), show)
+
+
+def _get_submission(ask: Ask, sandbox: Sandbox) -> bytes:
+    batch_id = ask.target.segments[1]
+    submission = sandbox.world.submissions.get(batch_id)
+    if submission is None or not sandbox.world.is_kept(submission, ask.now):
+        raise _unknown("APISubmission", batch_id, sandbox)
+    return _one(
+        ask, f.SUBMISSION, sandbox.listing.submission(submission, ask.now, ask.target.prefix)
+    )
+
+
+def _campaigns(ask: Ask, sandbox: Sandbox) -> list[Row]:
+    known = {values[0]: values[1] for values in sandbox.world.store.shared.values}
+    known = known or {sandbox.campaign_id: "Sandbox"}
+    return [
+        (number, name, "", f"{ask.target.prefix}/Campaigns/{number}")
+        for number, name in sorted(known.items())
+    ]
+
+
+def _list_campaigns(ask: Ask, sandbox: Sandbox) -> bytes:
+    paging = query.paging(ask.params, query.PLAIN_PAGE_SIZE, 1, sandbox.settings.profile)
+    rows = _campaigns(ask, sandbox)
+    return _page(ask, f.CAMPAIGN, paging, range(len(rows)), rows.__getitem__)
+
+
+def _get_campaign(ask: Ask, sandbox: Sandbox) -> bytes:
+    for row in _campaigns(ask, sandbox):
+        if row[0] == ask.target.segments[1]:
+            return _one(ask, f.CAMPAIGN, row)
+    raise _unknown("Campaign", ask.target.segments[1], sandbox)
+
+
+def _get_company(ask: Ask, sandbox: Sandbox) -> bytes:
+    settings = sandbox.settings
+    store = sandbox.world.store
+    currency = store.currency(0) if len(store) else "USD"
+    uri = f"{ask.target.prefix}/CompanyInformation"
+    row = ("Sandbox Brand", settings.account_id, currency, settings.profile.zone, "", uri)
+    return _one(ask, f.COMPANY, row)
+
+
+_READERS: dict[str, Callable[[Ask, Sandbox], bytes]] = {
+    "list_actions": _list_actions,
+    "get_action": _get_action,
+    "list_items": _list_items,
+    "get_item": _get_item,
+    "list_action_updates": _list_updates,
+    "get_action_update": _get_update,
+    "list_submissions": _list_submissions,
+    "get_submission": _get_submission,
+    "list_campaigns": _list_campaigns,
+    "get_campaign": _get_campaign,
+    "get_company": _get_company,
+}

@@ -1,0 +1,161 @@
+"""ActionUpdates: creation records are computed, later ones are kept (reference §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from clawback.sandbox import fields as f
+from clawback.sandbox.facts import Standing, UpdateRow, Write
+from clawback.sandbox.index import SortedIndex
+from clawback.sandbox.load import text
+from clawback.sandbox.profile import Profile
+from clawback.sandbox.rules import RowDraft
+from clawback.sandbox.store import Store, money
+
+CREATION = "IR_BLANK"
+_ITEM_BITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A write that took an action from one standing to another."""
+
+    row: int
+    write: Write
+    before: Standing
+    after: Standing
+
+
+class History:
+    """All updates of a store, named by a reference: creation records from 0 up, later ones below.
+
+    A creation record's reference is row << 16 | item; the i-th later update's is -1 - i.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._log: list[UpdateRow] = []
+        self._by_number: dict[int, int] = {}
+        self.by_date = SortedIndex()
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    def append(self, update: UpdateRow) -> None:
+        self.by_date.add(update.at, len(self._log))
+        self._by_number.setdefault(update.number, len(self._log))
+        self._log.append(update)
+
+    def write(self, change: Change, draft: RowDraft, profile: Profile) -> None:
+        """Keep one update of a change."""
+        write, after = change.write, change.after
+        item = None if draft.item is None else after.items[draft.item]
+        quantity = ""
+        if item is not None and draft.item is not None:
+            was = change.before.items[draft.item].quantity
+            shown = item.quantity - (was if profile.update_quantity == "difference" else 0)
+            quantity = str(shown)
+        self.append(
+            UpdateRow(
+                row=change.row,
+                number=self._next(),
+                at=after.updated,
+                disposition=write.disposition or write.code,
+                state=after.state,
+                delta_amount=str(draft.delta_amount),
+                delta_payout=str(draft.delta_payout),
+                sku="" if item is None else item.sku,
+                quantity=quantity,
+                category="" if item is None else item.category,
+            )
+        )
+
+    def repeat(self, *, same_number: bool) -> None:
+        """Write the last update once more (a fault)."""
+        last = self._log[-1]
+        self.append(last if same_number else replace(last, number=self._next()))
+
+    def read(self, row: int, line: Mapping[str, Any]) -> UpdateRow:
+        """An update as a world line gives it, in the API's own shape."""
+        moment = datetime.fromisoformat(line["UpdateDate"])
+        return UpdateRow(
+            row=row,
+            number=self._next(),
+            at=int(moment.timestamp()),
+            disposition=text(line.get("Disposition")) or "ORDER_UPDATE",
+            state=text(line.get("State")) or f.PENDING,
+            delta_amount=text(line.get("DeltaAmount")) or "0.00",
+            delta_payout=text(line.get("DeltaPayout")) or "0.00",
+            sku=text(line.get("Sku")),
+            quantity=text(line.get("Quantity")),
+            category=text(line.get("Category")),
+        )
+
+    def _next(self) -> int:
+        number = self._store.next_update
+        self._store.next_update += 1
+        return number
+
+    # Reading
+
+    def get(self, reference: int) -> UpdateRow:
+        if reference < 0:
+            return self._log[-1 - reference]
+        row, at = reference >> _ITEM_BITS, reference & ((1 << _ITEM_BITS) - 1)
+        return self._creation(row, at)
+
+    def row_of(self, reference: int) -> int:
+        return self._log[-1 - reference].row if reference < 0 else reference >> _ITEM_BITS
+
+    def sort_key(self, reference: int) -> tuple[int, int]:
+        """Updates in the order of their dates, then their numbers."""
+        if reference < 0:
+            update = self._log[-1 - reference]
+            return update.at, update.number
+        row, at = reference >> _ITEM_BITS, reference & ((1 << _ITEM_BITS) - 1)
+        return self._store.created[row], self._store.first_update[row] + at
+
+    def creations(self, row: int) -> range:
+        """The references of an action's creation records."""
+        return range(row << _ITEM_BITS, (row << _ITEM_BITS) + self._store.item_count[row])
+
+    def later(self, low: float, high: float) -> list[int]:
+        """The references of later updates that were written in [low, high]."""
+        return [-1 - at for at in self.by_date.between(low, high)]
+
+    def find(self, row: int, number: int) -> int | None:
+        at = number - self._store.first_update[row]
+        if 0 <= at < self._store.item_count[row]:
+            return self.creations(row)[at]
+        logged = self._by_number.get(number)
+        if logged is None or self._log[logged].row != row:
+            return None
+        return -1 - logged
+
+    def _creation(self, row: int, at: int) -> UpdateRow:
+        category, sku, quantity, amount, payout = self._store.reported_item(row, at)
+        return UpdateRow(
+            row=row,
+            number=self._store.first_update[row] + at,
+            at=self._store.created[row],
+            disposition=CREATION,
+            state=f.PENDING,
+            delta_amount=amount,
+            delta_payout=payout,
+            sku=sku,
+            quantity=quantity,
+            category=category,
+        )
+
+
+@lru_cache(maxsize=4096)
+def payout_rate(amount: str, payout: str) -> str:
+    """The contract's rate in percent, as far as an update's deltas show it."""
+    if not money(amount):
+        return ""
+    return str((money(payout) / money(amount) * 100).quantize(Decimal("0.01")))

@@ -1,0 +1,42 @@
+"""The sandbox's clock: it starts where it is told, ticks as fast as it is told, and can be set."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+
+class TickingClock:
+    """Epoch seconds that go `speed` times as fast as real time; speed 0 stands still.
+
+    With speed 0 the same requests give the same bytes, times included.
+    """
+
+    def __init__(self, start: datetime, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._base = start.timestamp()
+        self._anchor = time.monotonic()
+
+    def seconds(self) -> float:
+        return self._base + (time.monotonic() - self._anchor) * self.speed
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    def set(self, seconds: float, speed: float | None = None) -> None:
+        """Read `seconds` (epoch) from here on, at `speed` if given."""
+        self._base = seconds
+        self._anchor = time.monotonic()
+        self.speed = self.speed if speed is None else speed
+
+    def real_wait(self, seconds: float) -> float:
+        """How long `seconds` of this clock take in real time; as they are where it stands still."""
+        return seconds / self.speed if self.speed > 0 else seconds
+
+
+@lru_cache(maxsize=65536)
+def stamp(seconds: int, zone: str) -> str:
+    """A time as the API writes it: local to the account, with offset (reference §2.2)."""
+    return datetime.fromtimestamp(seconds, ZoneInfo(zone)).isoformat()
