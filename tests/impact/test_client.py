@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from clawback.impact.errors import (
     TooManyPages,
     Unavailable,
 )
-from clawback.impact.models import ReceiptStatus, SubmissionStatus
+from clawback.impact.models import Receipt, ReceiptStatus, SubmissionStatus
 from clawback.impact.retry import RetryPolicy
 from clawback.impact.windows import Window, WindowField
 
@@ -303,6 +303,34 @@ class TestReads:
         assert [r for r in caplog.records if r.name == "httpx"] == []
 
 
+def modify(client: ImpactClient) -> Receipt:
+    return client.modify(FORM)
+
+
+def reverse(client: ImpactClient) -> Receipt:
+    return client.reverse({"ActionId": "1000.1.1", "DispositionCode": "REJECTED"})
+
+
+WRITE_FAULTS = [
+    ({"status": 500}, Unavailable, True),
+    ({"status": 503, "headers": {"Retry-After": "0"}}, Unavailable, True),
+    ({"status": 504}, Unavailable, True),
+    ({"drop": True}, Unavailable, True),
+    ({"body": QUEUED, "cut": True}, Unavailable, True),
+    ({"hang": 2.0, "body": QUEUED}, Unavailable, True),
+    ({"body": "<html>sign in</html>"}, MalformedAnswer, True),
+    ({"body": '{"Status":"QUE'}, MalformedAnswer, True),
+    ({"body": {}}, MalformedAnswer, True),
+    ({"status": 429, "headers": {"Retry-After": "900"}}, RateLimited, False),
+    ({"status": 400, "body": {"Message": "locked"}}, Refused, False),
+    ({"status": 404}, Refused, False),
+    ({"status": 409}, Refused, False),
+    ({"body": {"Status": "ERROR", "Message": "locked"}}, Refused, False),
+    ({"status": 401}, AuthenticationError, False),
+    ({"status": 403}, PermissionDenied, False),
+]
+
+
 class TestWrites:
     """The promises of modify and reverse."""
 
@@ -351,41 +379,31 @@ class TestWrites:
         receipt = client.modify(FORM)
         assert (receipt.status, receipt.batch_id) == (status, batch)
 
-    @pytest.mark.parametrize(
-        ("fault", "error", "in_doubt"),
-        [
-            ({"status": 500}, Unavailable, True),
-            ({"status": 503, "headers": {"Retry-After": "0"}}, Unavailable, True),
-            ({"status": 504}, Unavailable, True),
-            ({"drop": True}, Unavailable, True),
-            ({"body": QUEUED, "cut": True}, Unavailable, True),
-            ({"hang": 2.0, "body": QUEUED}, Unavailable, True),
-            ({"body": "<html>sign in</html>"}, MalformedAnswer, True),
-            ({"body": '{"Status":"QUE'}, MalformedAnswer, True),
-            ({"body": {}}, MalformedAnswer, True),
-            ({"status": 429, "headers": {"Retry-After": "0"}}, RateLimited, False),
-            ({"status": 400, "body": {"Message": "locked"}}, Refused, False),
-            ({"status": 404}, Refused, False),
-            ({"status": 409}, Refused, False),
-            ({"body": {"Status": "ERROR", "Message": "locked"}}, Refused, False),
-            ({"status": 401}, AuthenticationError, False),
-            ({"status": 403}, PermissionDenied, False),
-        ],
-        ids=str,
-    )
+    @pytest.mark.parametrize("write", [modify, reverse])
+    def test_a_write_that_was_put_off_is_sent_again(
+        self, client: ImpactClient, script: Any, write: Callable[[ImpactClient], Receipt]
+    ) -> None:
+        """A 429 that asks for a short wait has changed nothing; the write follows after it."""
+        script.then(status=429, headers={"Retry-After": "0"})
+        script.then(QUEUED)
+        assert write(client).batch_id
+        assert len(script.seen) == 2
+
+    @pytest.mark.parametrize("write", [modify, reverse])
+    @pytest.mark.parametrize("case", WRITE_FAULTS, ids=str)
     def test_a_write_is_sent_once_whatever_happens(
         self,
         account: Account,
         script: Any,
-        fault: dict[str, Any],
-        error: type[Exception],
-        in_doubt: bool,
+        write: Callable[[ImpactClient], Receipt],
+        case: tuple[dict[str, Any], type[Exception], bool],
     ) -> None:
         """No fault makes the client repeat a write; the error says whether it may have landed."""
+        fault, error, in_doubt = case
         script.then(**fault)
         impatient = replace(account, read_timeout=timedelta(seconds=0.3))
         with ImpactClient(impatient) as client, pytest.raises(error) as caught:
-            client.modify(FORM)
+            write(client)
         assert len(script.seen) == 1
         assert caught.value.in_doubt is in_doubt  # type: ignore[attr-defined]
         if isinstance(caught.value, Unavailable):

@@ -116,7 +116,7 @@ def test_errors_survive_pickling() -> None:
 )
 def test_no_secret_comes_out_of_an_answer(leak: str) -> None:
     """A service that echoes the credentials does not bring them into an error."""
-    filler = "x" * (LONGEST - 10)
+    filler = "x" * (LONGEST - 14)
     for body in (f'{{"Message":"got {leak}"}}', f"{filler}{leak}", f"<html>{leak}"):
         error = judged(READ, 400, body.encode(), X_Request_Id="r-1")
         shown = f"{error!s}{error!r}{error.body}{error.where}"

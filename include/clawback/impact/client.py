@@ -37,8 +37,9 @@ T = TypeVar("T")
 class ImpactClient(Core):
     """The Brand API over one connection pool, for one thread; a context manager.
 
-    Reads are tried again within `retry`; writes are sent once. Every method raises an
-    ImpactError (see `clawback.impact.errors`) or what the gate raises (BudgetSpent).
+    Requests are tried again within `retry`, a write only if it certainly never left or was put
+    off. Every method raises an ImpactError (see `clawback.impact.errors`) or what the gate raises
+    (BudgetSpent).
     `now` is the clock that answers are judged by; `transport` replaces the network.
     """
 
@@ -90,12 +91,12 @@ class ImpactClient(Core):
     def get_action(self, action_id: str) -> Action:
         """An action as it stands now (reference §2.7)."""
         call = self._calls.get(RequestKind.GET_ACTION, "Actions", action_id)
-        return self._action(call, self._read(call), action_id)
+        return self._action(call, self._tried(call), action_id)
 
     def get_submission(self, batch_id: str) -> Submission:
         """What became of a queued write; kept for 90 days (reference §4)."""
         call = self._calls.get(RequestKind.GET_SUBMISSION, "APISubmissions", batch_id)
-        return self._one(call, SUBMISSIONS, self._read(call), "APISubmission")
+        return self._one(call, SUBMISSIONS, self._tried(call), "APISubmission")
 
     def campaigns(self) -> list[Campaign]:
         """The account's programs."""
@@ -104,28 +105,28 @@ class ImpactClient(Core):
     def company(self) -> Company:
         """Whose account it is."""
         call = self._calls.get(RequestKind.OTHER, "CompanyInformation")
-        return self._one(call, COMPANIES, self._read(call), "CompanyInformation")
+        return self._one(call, COMPANIES, self._tried(call), "CompanyInformation")
 
     def modify(self, form: Mapping[str, str]) -> Receipt:
         """PUT Actions (reference §3.1). Raises ValueError if the form names no action or Reason.
 
         An ImpactError with `in_doubt` means that the write may have taken effect.
         """
-        return read_receipt(self._once(self._calls.modify(form)))
+        return read_receipt(self._tried(self._calls.modify(form)))
 
     def reverse(self, form: Mapping[str, str]) -> Receipt:
         """DELETE Actions (reference §3.2); as `modify`, with a DispositionCode."""
-        return read_receipt(self._once(self._calls.reverse(form)))
+        return read_receipt(self._tried(self._calls.reverse(form)))
 
     def _pages(self, listing: Listing[T]) -> Iterator[Page[T]]:
         while listing.call is not None:
-            yield listing.take(self._read(listing.call))
+            yield listing.take(self._tried(listing.call))
 
     def _all(self, listing: Listing[T]) -> list[T]:
         first = listing.call
         return [row for page in self._pages(listing) for row in self._whole(first, page)]
 
-    def _read(self, call: Call) -> Answer:
+    def _tried(self, call: Call) -> Answer:
         return self._again(self._once, call)
 
     def _once(self, call: Call) -> Answer:
@@ -192,12 +193,12 @@ class AsyncImpactClient(Core):
     async def get_action(self, action_id: str) -> Action:
         """As ImpactClient.get_action."""
         call = self._calls.get(RequestKind.GET_ACTION, "Actions", action_id)
-        return self._action(call, await self._read(call), action_id)
+        return self._action(call, await self._tried(call), action_id)
 
     async def get_submission(self, batch_id: str) -> Submission:
         """As ImpactClient.get_submission."""
         call = self._calls.get(RequestKind.GET_SUBMISSION, "APISubmissions", batch_id)
-        return self._one(call, SUBMISSIONS, await self._read(call), "APISubmission")
+        return self._one(call, SUBMISSIONS, await self._tried(call), "APISubmission")
 
     async def campaigns(self) -> list[Campaign]:
         """As ImpactClient.campaigns."""
@@ -206,17 +207,17 @@ class AsyncImpactClient(Core):
     async def company(self) -> Company:
         """As ImpactClient.company."""
         call = self._calls.get(RequestKind.OTHER, "CompanyInformation")
-        return self._one(call, COMPANIES, await self._read(call), "CompanyInformation")
+        return self._one(call, COMPANIES, await self._tried(call), "CompanyInformation")
 
     async def _pages(self, listing: Listing[T]) -> AsyncIterator[Page[T]]:
         while listing.call is not None:
-            yield listing.take(await self._read(listing.call))
+            yield listing.take(await self._tried(listing.call))
 
     async def _all(self, listing: Listing[T]) -> list[T]:
         first = listing.call
         return [row async for page in self._pages(listing) for row in self._whole(first, page)]
 
-    async def _read(self, call: Call) -> Answer:
+    async def _tried(self, call: Call) -> Answer:
         return await self._again(self._once, call)
 
     async def _once(self, call: Call) -> Answer:

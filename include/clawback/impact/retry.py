@@ -1,4 +1,4 @@
-"""How often and how long a read is tried again; a write never is."""
+"""How often and how long a request is tried again; a write only if it changed nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Now = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds for trying a read again.
+    """Bounds for trying a request again.
 
     Waits are random between zero and a bound that doubles from `first` to `longest`. If
     impact.com asks for a wait, it is kept if it is at most `patience`; a longer one is left to
@@ -33,7 +33,7 @@ class RetryPolicy:
         return stop_after_attempt(self.attempts)
 
     def worth_it(self, now: Now) -> Callable[[BaseException], bool]:
-        """Whether a read that ended in an error is tried again."""
+        """Whether a request that ended in an error is tried again; never one in doubt."""
 
         def worth(error: BaseException) -> bool:
             if not isinstance(error, ImpactError):
