@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup demo up sandbox test lint lock env clean
+.PHONY: help setup demo up sandbox test soak lint lock env clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ sandbox: setup ## The impact.com API offline on 127.0.0.1:8585, until Ctrl-C
 
 test: setup ## The whole test suite
 	@$(PY) -m pytest -q -n 2 --dist loadgroup
+
+SEEDS ?= 200
+FIRST ?= 1
+soak: setup ## Seeded campaigns with random faults: make soak SEEDS=1000 [FIRST=1]
+	@CLAWBACK_FIRST_SEED=$(FIRST) CLAWBACK_SEEDS=$(SEEDS) $(PY) -m pytest -q -n 2 tests/simulation
 
 lint: setup ## ruff, mypy and the compose file
 	.venv/bin/ruff check

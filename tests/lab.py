@@ -25,6 +25,7 @@ from clawback.impact.retry import NO_WAITS
 from clawback.ledger.store import Ledger
 from clawback.program import Program
 from clawback.sandbox import faults as fault_rules
+from clawback.sandbox.limits import RateLimit
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.server import SandboxServer
 from clawback.sandbox.settings import Settings
@@ -162,6 +163,8 @@ class Lab:
             world = home / "world.jsonl"
             write_world(world, actions)
         faults = fault_rules.parse(settings.pop("faults", []), "of the test")
+        if isinstance(limit := settings.get("rate_limit"), str):
+            settings["rate_limit"] = RateLimit.parse(limit)
         profile = Profile.model_validate(settings.pop("profile", {}))
         plain = {"port": 0, "orders": 0, "now": now, "speed": 0.0, "queue_latency": 2.0}
         started = Settings(
@@ -231,7 +234,8 @@ class Lab:
         return ImpactClient(self.account, **{**plain, **options})
 
     def world(self, **parts: Any) -> World:
-        return World(**{"account": self.account, "connect": self.connect, "wait": self._wait} | parts)
+        plain = {"account": self.account, "connect": self.connect, "wait": self._wait}
+        return World(**{**plain, "approved_by": "the test", **parts})
 
     def run(
         self,
@@ -239,10 +243,11 @@ class Lab:
         *,
         run_id: str | None = None,
         world: World | None = None,
+        client: dict[str, Any] | None = None,
         **request: Any,
     ) -> dict[str, Any]:
         """One whole run as `clawback run` makes it; gives its books."""
-        quick = partial(ImpactClient, retry=NO_WAITS, now=self.clock.now)
+        quick = partial(ImpactClient, retry=NO_WAITS, now=self.clock.now, **client or {})
         self.monkeypatch.setattr(local, "ImpactClient", quick)
         rt = self.runtime(run_id)
         books = run_program(rt, RunRequest(kind, **request), world or self.world())
@@ -294,6 +299,12 @@ class Lab:
             )
             for r in found
         }
+
+    def notes(self) -> str:
+        """What the changes of all runs were told to have come to."""
+        from clawback.ledger.tables import changes
+
+        return "; ".join(row["error"] or "" for row in self.table(changes))
 
     def _control(self, method: str, path: str, body: Any = None) -> Any:
         response = self.http.request(method, f"/_sandbox/{path}", json=body)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import typer
 
+from clawback.cli_ops import register, whoami
 from clawback.clock import Clock, parse_time
 from clawback.errors import ClawbackError
 from clawback.sandbox.command import sandbox
@@ -23,6 +24,7 @@ app = typer.Typer(
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger's own care.")
 app.add_typer(ledger_app, name="ledger")
 app.command()(sandbox)
+register(app)
 
 
 @contextmanager
@@ -74,6 +76,7 @@ def run(  # noqa: PLR0913 - one argument per option of the command line
     now: Annotated[str | None, typer.Option(help="The time that the clock starts at.")] = None,
     order: Annotated[list[str] | None, typer.Option(help="Only this order; repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but the writes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve a plan over the thresholds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print books.json on stdout.")] = False,
 ) -> None:
     """Run all steps in this process, without Airflow, and print the books.
@@ -92,14 +95,14 @@ def run(  # noqa: PLR0913 - one argument per option of the command line
     kind = RunKind.CLI if window != (None, None) else RunKind.MANUAL
     request = RunRequest(kind, *window, tuple(order or ()), dry_run)
     with _told():
-        books = _run(program, request, clock, quiet=as_json)
+        books = _run(program, request, clock, quiet=as_json, yes=yes)
     if as_json:
         typer.echo(json.dumps(books, indent=2))
     else:
         show(books, Console())
 
 
-def _run(name: str, request: Any, clock: Clock, *, quiet: bool) -> dict[str, Any]:
+def _run(name: str, request: Any, clock: Clock, *, quiet: bool, yes: bool) -> dict[str, Any]:
     from clawback.ledger.store import Ledger
     from clawback.program import Program, find_program
     from clawback.steps.local import World, run_program
@@ -112,7 +115,8 @@ def _run(name: str, request: Any, clock: Clock, *, quiet: bool) -> dict[str, Any
             typer.echo(f"{step}: {said}", err=True)
 
     program = Program.load(find_program(name))
-    world = World(account_of(program), warehouse_of(program), tell)
+    by = f"{whoami()} with --yes" if yes else None
+    world = World(account_of(program), warehouse_of(program), tell, approved_by=by)
     with Ledger.open() as ledger:
         run_id = f"cli/{clock.now():%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}"
         return run_program(Runtime(ledger, program, clock, run_id), request, world)

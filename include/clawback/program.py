@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -146,8 +147,49 @@ class Confirm(_Part):
     """How long a run waits for its changes to show, and how it looks."""
 
     deadline_minutes: float = Field(240, gt=0)
+    give_up_hours: float = Field(24, gt=0)
+    """After this, a submission that is still queued counts as lost and its change is sent anew."""
     poll_seconds: float = Field(15, gt=0)
     poll_seconds_most: float = Field(600, gt=0)
+
+
+Limit = Annotated[Decimal, Field(ge=0)]
+
+
+class Thresholds(_Part):
+    """What a plan may hold without a person's word; null is no limit. Money in the currency."""
+
+    changes: int | None = Field(None, ge=0)
+    amount: Limit | None = None
+    payout: Limit | None = None
+    revenue_share: Limit | None = None
+
+
+class Approval(Thresholds):
+    """When a plan waits for a person; `urgent` judges changes that lock soon on their own."""
+
+    urgent: Thresholds | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether any plan would have to wait."""
+        return any(value is not None for value in self.model_dump().values())
+
+
+class Alerts(_Part):
+    """When a run sends word; null never does. `connection` is an Airflow http connection.
+
+    `held` and `rejected` are lines of a run, `locking_days` how soon an unsettled action locks,
+    `payout_surprise` the commission that moved otherwise than planned.
+    """
+
+    connection: str = ""
+    style: Literal["slack", "teams", "json"] = "slack"
+    held: int | None = Field(None, ge=1)
+    rejected: int | None = Field(1, ge=1)
+    locking_days: int | None = Field(3, ge=0)
+    locking_payout: Limit = Decimal(0)
+    payout_surprise: Limit | None = Decimal(0)
 
 
 class Program(_Part):
@@ -181,6 +223,8 @@ class Program(_Part):
     shards: Shards = Shards()
     budget: Budget = Budget()
     confirm: Confirm = Confirm()
+    approval: Approval = Approval()
+    alerts: Alerts = Alerts()
 
     @classmethod
     def load(cls, path: Path) -> Program:

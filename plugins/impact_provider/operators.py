@@ -140,7 +140,10 @@ class ExtractOperator(StepOperator):
 
     def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
         from clawback.steps.extract import extract
+        from clawback.warehouse.connections import from_files
 
+        if rt.program.warehouse.files:
+            return extract(rt, from_files())
         return extract(rt, warehouse(rt.program.connections.warehouse))
 
 
@@ -211,7 +214,10 @@ class ConfirmOperator(StepOperator):
 
     def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
         from clawback.steps.confirm import confirm
+        from clawback.steps.runtime import Progress
 
+        if rt.run().dry_run:
+            return Progress(done=True)
         with self.client(rt) as client:
             return confirm(rt, client)
 

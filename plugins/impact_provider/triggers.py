@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from clawback.steps.runtime import Progress, Runtime
 
 STATUSES = frozenset({"moved", "quiet", "deadline"})
-"""moved: as many actions as expected have moved; quiet: some have, and no more do, or impact.com
-cannot be asked, so that the task had better look for itself; deadline: the time is up."""
+"""moved: as many actions as expected have moved; quiet: some have, and none more since the poll
+before (the rest may be refused), or impact.com will not be asked: the task had better look for
+itself; deadline: the time is up."""
 
 KIND = RequestKind.LIST_ACTION_UPDATES.value
-PATIENCE = 2
-"""Polls without news, after some actions have moved, until the rest counts as quiet."""
-GROWTH = 2.0
+GROWTH = 1.5
 STRETCH = 4
 """How much longer than the task would sleep the trigger waits: a poll here is one request and no
 process, a look of the task is several requests and two process starts."""
@@ -162,12 +161,11 @@ class News:
     def __init__(self, expected: int) -> None:
         self._expected = expected
         self._seen = 0
-        self._silent = 0
 
     def take(self, seen: int) -> str:
         """`moved`, `quiet`, or empty to go on, now that a poll has seen `seen` actions."""
-        self._silent = 0 if seen > self._seen else self._silent + 1
+        still = 0 < seen <= self._seen
         self._seen = max(seen, self._seen)
         if self._seen >= self._expected:
             return "moved"
-        return "quiet" if self._seen and self._silent >= PATIENCE else ""
+        return "quiet" if still else ""

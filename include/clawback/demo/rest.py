@@ -11,6 +11,9 @@ import httpx
 
 from clawback.demo.airflow import USER, AirflowError
 
+_TIMEOUT = 120.0
+"""Seconds for one answer; on a busy machine the api-server may stand still for half a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -27,7 +30,7 @@ class Rest:
     """The part of Airflow's REST interface that the demo uses."""
 
     def __init__(self, url: str, password: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False)
         self._password = password
 
     def close(self) -> None:
@@ -45,6 +48,13 @@ class Rest:
             self._client.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
         return reply.is_success
 
+    def warm_up(self) -> None:
+        """Make the api-server build the interface of the tasks, which it does at the first request.
+
+        It answers nobody meanwhile; better now than while the first task waits for it.
+        """
+        self._get("/execution/health")
+
     def import_errors(self, since: datetime) -> dict[str, str]:
         """The stack trace of every Dag file that could not be read since `since`."""
         found = self._ask("GET", "/importErrors")["import_errors"]
@@ -56,7 +66,7 @@ class Rest:
 
     def parsed_since(self, dag_id: str, moment: datetime) -> bool:
         """Whether the Dag has been read from its file since `moment`."""
-        reply = self._client.get(f"/api/v2/dags/{dag_id}")
+        reply = self._get(f"/api/v2/dags/{dag_id}")
         parsed = reply.json()["last_parsed_time"] if reply.is_success else None
         return parsed is not None and datetime.fromisoformat(parsed) >= moment
 
@@ -105,7 +115,8 @@ class Rest:
     def complaints(self, dag_id: str, run_id: str, task: Task) -> list[str]:
         """What a task's last attempt logged as an error (secrets masked by Airflow)."""
         run = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
-        reply = self._client.get(
+        reply = self._request(
+            "GET",
             f"{run}/taskInstances/{task.task_id}/logs/{task.attempt}",
             params={"map_index": task.map_index},
             headers={"Accept": "application/json"},
@@ -113,19 +124,25 @@ class Rest:
         content = reply.json()["content"] if reply.is_success else []
         return [_complaint(entry) for entry in content if _is_complaint(entry)]
 
+    def _get(self, path: str) -> httpx.Response:
+        return self._request("GET", path)
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        try:
-            reply = self._client.request(method, f"/api/v2{path}", json=body)
-        except httpx.TransportError as error:
-            raise AirflowError(
-                f"Airflow's api-server did not answer {method} {path} ({error!r}); "
-                "see api-server.log in the demo's logs"
-            ) from None
+        reply = self._request(method, f"/api/v2{path}", json=body)
         if reply.is_error:
             raise AirflowError(
                 f"Airflow answered {reply.status_code} to {method} {path}: {reply.text[:500]}"
             )
         return reply.json()
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **more)
+        except httpx.TransportError as error:
+            raise AirflowError(
+                f"Airflow's api-server did not answer {method} {path} ({error!r}); "
+                "see api-server.log in the demo's logs"
+            ) from None
 
 
 def _is_complaint(entry: object) -> bool:

@@ -21,7 +21,7 @@ from clawback.demo.scene import ACCOUNT, IMPACT, WAREHOUSE, Memory, Scene
 DAG = "returns_reconciliation"
 _PATIENCE = 180.0
 """Seconds in which a started service must answer."""
-POLL = 0.5
+POLL = 0.6
 """Seconds between two looks at Airflow."""
 _LATENCY = "1"
 """Seconds for which the sandbox keeps a write in its queue."""
@@ -62,6 +62,7 @@ class Stage:
         self.site.start(self.fleet, env, SERVICES)
         self.until("Airflow's api-server", self.rest.log_in)
         self.say(f"Airflow answers at {self.site.url}")
+        self.rest.warm_up()
         self.until(f"the Dag {DAG}", self._visible)
         self.site.start(self.fleet, env, LATE)
         self.rest.abandon_open_runs(DAG)

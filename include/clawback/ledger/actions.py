@@ -39,7 +39,7 @@ def save_actions(conn: Connection, listing: Listing, found: Sequence[Action]) ->
     Every observed move raises the action's generation, so that a change that was planned on what
     the action held before is known to be stale.
     """
-    known = action_rows(conn, listing.account, [a.id for a in found])
+    known = action_rows(conn, listing.account, [a.id for a in found], lock=True)
     moved: set[str] = set()
     rows = []
     for action in found:
@@ -105,11 +105,19 @@ def _update_row(account: str, row: ActionUpdate) -> dict[str, Any]:
     }
 
 
-def action_rows(conn: Connection, account: str, ids: Sequence[str]) -> dict[str, RowMapping]:
-    """The ledger's rows of some actions, by ActionId."""
+def action_rows(
+    conn: Connection, account: str, ids: Sequence[str], *, lock: bool = False
+) -> dict[str, RowMapping]:
+    """The ledger's rows of some actions, by ActionId.
+
+    With `lock`, no other process moves them before this transaction ends: what is written from
+    what was read here then overwrites nothing newer. Rows are locked in the order of their ids.
+    """
     found: dict[str, RowMapping] = {}
-    for some in chunks(ids):
+    for some in chunks(sorted(ids) if lock else ids):
         here = select(actions).where(actions.c.account == account, actions.c.id.in_(some))
+        if lock:
+            here = here.order_by(actions.c.id).with_for_update()
         found.update({row["id"]: row for row in conn.execute(here).mappings()})
     return found
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import overload
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from clawback.clock import Clock
 from clawback.impact.budget import BudgetSpent, RequestKind, read_limits
@@ -39,9 +40,10 @@ class LedgerGate:
         """Count one request; raises BudgetSpent with the time to come back."""
         now = self.clock.now()
         with self.ledger.begin() as conn:
-            until = self._spent_until(conn, now)
+            said = _held(conn, self.account)
+            until = self._spent_until(conn, said, now)
             if until is None:
-                _use(conn, self.account, now)
+                _use(conn, said, now)
                 count_requests(conn, self.run_id, kind.value)
         if until is not None:
             raise BudgetSpent(until)
@@ -51,42 +53,72 @@ class LedgerGate:
     ) -> None:
         """Keep what an answer says of the allowance; `now` is real time, kept as this clock's."""
         del kind
-        limits = read_limits(headers, now)
-        said = {
-            "allowance": limits.limit,
-            "remaining": limits.remaining,
-            "resets_at": self._mine(limits.resets_at),
-            "said_at": self._mine(now),
-            "blocked_until": self._mine(limits.retry_at(now)) if status == _TOO_MANY else None,
-        }
-        values = {name: value for name, value in said.items() if value is not None}
+        limits, mine = read_limits(headers, now), self._mine(now)
         if limits.limit is None and limits.remaining is None and status != _TOO_MANY:
             return
         with self.ledger.begin() as conn:
-            upsert(conn, budgets, [{"account": self.account, "allowance": DEFAULT_ALLOWANCE}])
+            before = _held(conn, self.account)
+            resets_at, left = self._mine(limits.resets_at), limits.remaining
+            if resets_at is not None:
+                resets_at = min(resets_at, mine + HOUR)
+            if left is not None and before["remaining"] is not None:
+                left = min(left, before["remaining"]) if _same(before, resets_at, mine) else left
+            said = {
+                "allowance": limits.limit,
+                "remaining": left,
+                "resets_at": resets_at,
+                "said_at": mine,
+                "blocked_until": self._mine(limits.retry_at(now)) if status == _TOO_MANY else None,
+            }
+            values = {name: value for name, value in said.items() if value is not None}
             conn.execute(update(budgets).where(budgets.c.account == self.account).values(**values))
 
+    @overload
+    def _mine(self, moment: datetime) -> datetime: ...
+    @overload
+    def _mine(self, moment: None) -> None: ...
     def _mine(self, moment: datetime | None) -> datetime | None:
         return None if moment is None else moment + self.clock.offset
 
-    def _spent_until(self, conn: Connection, now: datetime) -> datetime | None:
+    def _spent_until(self, conn: Connection, said: RowMapping, now: datetime) -> datetime | None:
         """When the next request may leave, or None if it may leave now."""
-        here = select(budgets).where(budgets.c.account == self.account)
-        said = conn.execute(here).mappings().one_or_none()
-        blocked: datetime | None = said["blocked_until"] if said is not None else None
+        blocked: datetime | None = said["blocked_until"]
         if blocked is not None and blocked > now:
             return blocked
-        allowance = said["allowance"] if said is not None else DEFAULT_ALLOWANCE
+        allowance: int = said["allowance"]
         reserve = int(allowance * self.reserve_share)
-        resets_at: datetime | None = said["resets_at"] if said is not None else None
-        if said is not None and said["remaining"] is not None and resets_at and resets_at > now:
+        resets_at: datetime | None = said["resets_at"]
+        if said["remaining"] is not None and resets_at and resets_at > now:
             return resets_at if said["remaining"] <= reserve else None
         since = max(now - HOUR, resets_at or now - HOUR)
         used = _used(conn, self.account, since)
-        return _free_at(conn, self.account, now) if used >= allowance - reserve else None
+        return _free_at(conn, self.account, since) if used >= allowance - reserve else None
 
 
-def _use(conn: Connection, account: str, now: datetime) -> None:
+def _held(conn: Connection, account: str) -> RowMapping:
+    """What is known of an account's allowance; held until the transaction ends.
+
+    So that of several processes each counts before the next one asks.
+    """
+    upsert(conn, budgets, [{"account": account, "allowance": DEFAULT_ALLOWANCE}])
+    here = select(budgets).where(budgets.c.account == account).with_for_update()
+    return conn.execute(here).mappings().one()
+
+
+def _same(before: RowMapping, resets_at: datetime | None, now: datetime) -> bool:
+    """Whether an answer speaks of the window that is known: less may be left of it, never more."""
+    known: datetime | None = before["resets_at"]
+    if known is None or known <= now:
+        return False
+    return resets_at is None or resets_at <= known + MINUTE
+
+
+def _use(conn: Connection, said: RowMapping, now: datetime) -> None:
+    """Count a request, and take it off what impact.com said was left: it is not known there yet."""
+    account = said["account"]
+    if said["remaining"] is not None:
+        left = max(said["remaining"] - 1, 0)
+        conn.execute(update(budgets).where(budgets.c.account == account).values(remaining=left))
     minute = now.replace(second=0, microsecond=0)
     upsert(conn, budget_uses, [{"account": account, "minute": minute, "n": 0}])
     here = (budget_uses.c.account == account) & (budget_uses.c.minute == minute)
@@ -98,14 +130,12 @@ def _use(conn: Connection, account: str, now: datetime) -> None:
 
 
 def _used(conn: Connection, account: str, since: datetime) -> int:
-    here = (budget_uses.c.account == account) & (
-        budget_uses.c.minute > since - timedelta(minutes=1)
-    )
+    here = (budget_uses.c.account == account) & (budget_uses.c.minute > since - MINUTE)
     return int(conn.scalar(select(func.coalesce(func.sum(budget_uses.c.n), 0)).where(here)) or 0)
 
 
-def _free_at(conn: Connection, account: str, now: datetime) -> datetime:
-    """When the oldest minute of the hour no longer counts."""
-    here = (budget_uses.c.account == account) & (budget_uses.c.minute > now - HOUR)
-    oldest = conn.scalar(select(func.min(budget_uses.c.minute)).where(here)) or now
+def _free_at(conn: Connection, account: str, since: datetime) -> datetime:
+    """When the oldest minute that counts no longer does."""
+    here = (budget_uses.c.account == account) & (budget_uses.c.minute > since - MINUTE)
+    oldest = conn.scalar(select(func.min(budget_uses.c.minute)).where(here)) or since
     return oldest + HOUR + MINUTE

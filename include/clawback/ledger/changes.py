@@ -53,6 +53,7 @@ _ALLOWED: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.REJECTED,
             ChangeState.LOCKED,
             ChangeState.SENDING,  # a canary whose merged form was not honoured: the rest follows
+            ChangeState.DROPPED,  # its submission is lost
         }
     ),
     ChangeState.DROPPED: frozenset({ChangeState.PLANNED}),

@@ -237,6 +237,7 @@ change_lines = Table(
     Column("line_id", BigInteger, primary_key=True),
     Column("amount", Money, nullable=False),
     Column("payout", Money),
+    Column("booked_run", String(250)),  # the run whose books counted it as recovered
     Index("ix_change_lines_line", "line_id"),
 )
 
@@ -369,4 +370,42 @@ approvals = Table(
     Column("answered_at", Utc, nullable=False),
     Column("reason", Text, nullable=False),
     Index("ix_approvals_change", "change_id"),
+)
+
+OPEN_RESET = "state IN ('sending', 'queued')"
+resets = Table(
+    "resets",  # actions put back to what was first reported; apart from changes: these go up
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("program", String(64), nullable=False),
+    Column("run_id", String(250), ForeignKey("runs.id"), nullable=False),
+    Column("action_id", String(64), nullable=False),
+    Column("order_key", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requested_by", String(255), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("before_state", String(16), nullable=False),
+    Column("before_amount", Money, nullable=False),
+    Column("before_payout", Money, nullable=False),
+    Column("original_amount", Money),
+    Column("after_amount", Money),
+    Column("after_payout", Money),
+    # sending, queued, done, refused, lost (never seen), unsent (certainly never left)
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("batch_id", String(128)),
+    Column("error", Text),
+    Column("sent_at", Utc, nullable=False),
+    Column("settled_at", Utc),
+    Index(
+        "uq_resets_open",
+        "account",
+        "action_id",
+        unique=True,
+        sqlite_where=text(OPEN_RESET),
+        postgresql_where=text(OPEN_RESET),
+    ),
+    Index("ix_resets_run", "run_id"),
+    Index("ix_resets_action", "account", "action_id"),
 )

@@ -13,6 +13,7 @@ from clawback.reconcile.resolve import by_sku
 
 REVERSE = Desired(reverse=True)
 _REVERSED = ActionState.REVERSED
+_STAYS = (Hold.OVER_RETURNED, Hold.RESTORE_NEEDED)
 
 
 def difference(made: Draft, rules: Rules) -> Desired | None:
@@ -24,21 +25,21 @@ def difference(made: Draft, rules: Rules) -> Desired | None:
     slack = tolerance(made.action.currency, rules)
     if made.action.state is _REVERSED:
         desired = None
-        _release(made.claims, (Hold.OVER_RETURNED,))
+        _release(made.claims)
     elif made.by_item:
         desired = _of_items(made, rules, slack)
     else:
         desired = _of_order(made, slack)
-    if made.cancels and desired is not None:
-        _release(made.claims, (Hold.OVER_RETURNED,))
+    if made.cancels:
+        _release(made.claims)
     _close(made, desired)
     return desired
 
 
-def _release(claims: Iterable[Claim], kept: tuple[Hold, ...] = ()) -> None:
-    """Drop the holds of claims that nothing needs to be decided for any more."""
+def _release(claims: Iterable[Claim]) -> None:
+    """Drop the holds of claims where nothing is left to decide: the action ends at nothing."""
     for claim in claims:
-        if claim.hold is not None and claim.hold not in kept:
+        if claim.hold is not None and claim.hold not in _STAYS:
             claim.hold, claim.note = None, ""
 
 

@@ -75,7 +75,7 @@ def items_from_updates(
             unknown.add(sku)
     if whole:
         unknown.update(item.sku for item in items)
-    first = [row for group in created.values() for row in group]
+    first = [row for sku, group in created.items() if sku not in whole for row in group]
     complete = bool(first) and all(created[sku] for sku in by_sku if sku not in whole)
     return Rebuilt(
         items=tuple(items),

@@ -62,6 +62,7 @@ _PRECEDENCE = (
     Outcome.LOCKED,
     Outcome.CONFIRMED,
     Outcome.ALREADY_SETTLED,
+    Outcome.IGNORED,  # a person stood back from the action
 )
 
 

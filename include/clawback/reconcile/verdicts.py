@@ -10,7 +10,7 @@ from clawback.money import ZERO, quantize
 from clawback.reconcile.answers import Context
 from clawback.reconcile.changes import Standing
 from clawback.reconcile.claims import Claim, Draft, ordered_share
-from clawback.reconcile.facts import Action, Line, LineVerdict
+from clawback.reconcile.facts import Action, Kind, Line, LineVerdict
 from clawback.reconcile.outcomes import Hold, Outcome
 
 _HELD, _SETTLED, _LOCKED = Outcome.HELD, Outcome.ALREADY_SETTLED, Outcome.LOCKED
@@ -29,30 +29,32 @@ def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
         outcome, hold, note = _SETTLED, None, claim.note
     else:
         outcome, hold, note = standing
-    counted = claim.takes if outcome is _LOCKED else claim.money
     amount = line.amount
     if amount is None or line.currency != action.currency:
         amount = _derived(claim, made)
-    return LineVerdict(
-        line.id,
-        action.id,
-        outcome,
-        hold,
-        note,
-        amount,
-        _payout(counted or claim.takes, made),
-        action.currency,
-    )
+    if outcome is _LOCKED:
+        lost = _payout(claim.takes, made)
+    else:
+        lost = _payout(claim.money or claim.takes or _rest(claim, made), made)
+    return LineVerdict(line.id, action.id, outcome, hold, note, amount, lost, action.currency)
+
+
+def _rest(claim: Claim, made: Draft) -> Decimal:
+    """What a cancellation stands for: all that the other lines leave of the action."""
+    if (
+        claim.line.kind is not Kind.CANCELLATION
+        or made.first is None
+        or claim is not made.cancels[0]
+    ):
+        return ZERO
+    return max(made.first - sum((c.money for c in made.claims), ZERO), ZERO)
 
 
 def _derived(claim: Claim, made: Draft) -> Decimal | None:
     """The amount of a line that gives none in the action's currency."""
-    money = claim.money or claim.takes
-    if money or claim.units:
+    money = claim.money or claim.takes or _rest(claim, made)
+    if money or claim.units or claim.line.kind is Kind.CANCELLATION:
         return quantize(money, made.action.currency)
-    if claim in made.cancels and made.first is not None:
-        rest = made.first - sum((c.money for c in made.claims if c is not claim), ZERO)
-        return quantize(max(rest, ZERO), made.action.currency)
     return worth(claim.line) if claim.line.currency == made.action.currency else None
 
 

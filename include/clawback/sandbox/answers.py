@@ -105,8 +105,7 @@ def _list_updates(ask: Ask, sandbox: Sandbox) -> bytes:
 
 
 def _known_campaign(campaign: str, sandbox: Sandbox) -> None:
-    known = {values[0] for values in sandbox.world.store.shared.values} | {sandbox.campaign_id}
-    if campaign not in known:
+    if campaign != sandbox.campaign_id and campaign not in sandbox.world.store.campaigns():
         raise BadRequest("Validation Failed", ("CampaignId", "No such campaign in this account"))
 
 
@@ -185,8 +184,10 @@ def _get_submission(ask: Ask, sandbox: Sandbox) -> bytes:
 
 
 def _campaigns(ask: Ask, sandbox: Sandbox) -> list[Row]:
-    known = {values[0]: values[1] for values in sandbox.world.store.shared.values}
-    known = known or {sandbox.campaign_id: "Sandbox"}
+    store = sandbox.world.store
+    known = {
+        number: store.shared.values[min(groups)][1] for number, groups in store.campaigns().items()
+    } or {sandbox.campaign_id: "Sandbox"}
     return [
         (number, name, "", f"{ask.target.prefix}/Campaigns/{number}")
         for number, name in sorted(known.items())

@@ -20,6 +20,7 @@ def build(sandbox: Sandbox) -> FastAPI:
 
     app.openapi = document  # type: ignore[method-assign]
     if sandbox.settings.control:
-        app.include_router(control.router(sandbox))
+        app.state.sandbox = sandbox
+        app.router.routes.extend(control.router.routes)
     app.mount("/", BrandApi(sandbox))
     return app

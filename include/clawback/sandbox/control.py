@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -25,7 +26,7 @@ class ClockSetting(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     now: AwareDatetime | None = None
-    advance: float = Field(0.0, ge=0)
+    advance: float = Field(0.0, ge=0, le=1e9)
     speed: float | None = Field(None, ge=0)
 
 
@@ -39,45 +40,35 @@ def _loopback_only(request: Request) -> None:
         raise HTTPException(403, "the control API answers on loopback only")
 
 
-def router(sandbox: Sandbox) -> APIRouter:
-    """The routes; they answer JSON of the sandbox's own making, not impact.com's."""
-    api = APIRouter(prefix="/_sandbox", dependencies=[Depends(_loopback_only)])
-    api.add_api_route("/clock", _clock_reader(sandbox), methods=["GET"])
-    api.add_api_route("/clock", _clock_setter(sandbox), methods=["POST"])
-    api.add_api_route("/faults", _faults_reader(sandbox), methods=["GET"])
-    api.add_api_route("/faults", _faults_setter(sandbox), methods=["POST"])
-    api.add_api_route("/act", _actor(sandbox), methods=["POST"])
-    api.add_api_route("/state", _state_reader(sandbox), methods=["GET"])
-    api.add_api_route("/requests", _log_reader(sandbox), methods=["GET"])
-    api.add_api_route("/requests", _log_clearer(sandbox), methods=["DELETE"], status_code=204)
-    api.add_api_route("/profile", _profile_reader(sandbox), methods=["GET"])
-    return api
+def _of_app(request: Request) -> Sandbox:
+    sandbox: Sandbox = request.app.state.sandbox
+    return sandbox
 
 
-def _show_clock(sandbox: Sandbox) -> dict[str, Any]:
+Here = Annotated[Sandbox, Depends(_of_app)]
+router = APIRouter(prefix="/_sandbox", dependencies=[Depends(_loopback_only)])
+
+
+@router.get("/clock")
+async def read_clock(sandbox: Here) -> dict[str, Any]:
+    """What time the sandbox's clock reads, and how fast it goes."""
     return {"now": _iso(sandbox.now()), "speed": sandbox.clock.speed}
 
 
-def _clock_reader(sandbox: Sandbox) -> Any:
-    async def read_clock() -> dict[str, Any]:
-        return _show_clock(sandbox)
-
-    return read_clock
-
-
-def _clock_setter(sandbox: Sandbox) -> Any:
-    async def set_clock(setting: ClockSetting) -> dict[str, Any]:
-        now = sandbox.now()
-        wanted = now if setting.now is None else setting.now.timestamp()
-        if wanted < now:
-            raise HTTPException(400, f"the clock reads {_iso(now)} and cannot be put back")
-        sandbox.set_clock(wanted + setting.advance, setting.speed)
-        return _show_clock(sandbox)
-
-    return set_clock
+@router.post("/clock")
+async def set_clock(setting: ClockSetting, sandbox: Here) -> dict[str, Any]:
+    """Put the clock forward; what falls due on the way happens in its order."""
+    now = sandbox.now()
+    wanted = now if setting.now is None else setting.now.timestamp()
+    if wanted < now:
+        raise HTTPException(400, f"the clock reads {_iso(now)} and cannot be put back")
+    sandbox.set_clock(wanted + setting.advance, setting.speed)
+    return await read_clock(sandbox)
 
 
-def _show_faults(sandbox: Sandbox) -> list[dict[str, Any]]:
+@router.get("/faults")
+async def read_faults(sandbox: Here) -> list[dict[str, Any]]:
+    """The rules in force and how often each has struck."""
     plan = sandbox.plan
     return [
         rule.model_dump(mode="json") | {"struck": struck}
@@ -85,66 +76,82 @@ def _show_faults(sandbox: Sandbox) -> list[dict[str, Any]]:
     ]
 
 
-def _faults_reader(sandbox: Sandbox) -> Any:
-    async def read_faults() -> list[dict[str, Any]]:
-        return _show_faults(sandbox)
-
-    return read_faults
-
-
-def _faults_setter(sandbox: Sandbox) -> Any:
-    async def set_faults(request: Request) -> list[dict[str, Any]]:
-        try:
-            rules = faults.parse(await request.json(), "of the request")
-        except ClawbackError as error:
-            raise HTTPException(400, str(error)) from error
-        except ValueError as error:
-            raise HTTPException(400, f"the body is no JSON: {error}") from error
-        sandbox.plan.replace(rules)
-        return _show_faults(sandbox)
-
-    return set_faults
+@router.post("/faults")
+async def set_faults(request: Request, sandbox: Here) -> list[dict[str, Any]]:
+    """Put other rules in the place of all there are; [] ends the misbehaviour."""
+    try:
+        rules = faults.parse(await request.json(), "of the request")
+    except ClawbackError as error:
+        raise HTTPException(400, str(error)) from error
+    except ValueError as error:
+        raise HTTPException(400, f"the body is no JSON: {error}") from error
+    sandbox.plan.replace(rules)
+    return await read_faults(sandbox)
 
 
-def _actor(sandbox: Sandbox) -> Any:
-    async def act(wanted: Act) -> dict[str, Any]:
-        now = sandbox.now()
-        try:
-            action_id = sandbox.act(wanted, now)
-        except BadRequest as error:
-            fields = "; ".join(f"{name}: {message}" for name, message in error.fields)
-            raise HTTPException(error.status, fields or error.message) from error
-        except Refusal as refusal:
-            raise HTTPException(409, f"{refusal.cause}: {refusal.message}") from refusal
-        except ClawbackError as error:
-            raise HTTPException(400, str(error)) from error
-        return {"at": _iso(now), "act": wanted.act, "action_id": action_id}
+@router.post("/act")
+async def act(wanted: Act, sandbox: Here) -> dict[str, Any]:
+    """Let another person, the contract or a partner do something."""
+    now = sandbox.now()
+    try:
+        action_id = sandbox.act(wanted, now)
+    except BadRequest as error:
+        fields = "; ".join(f"{name}: {message}" for name, message in error.fields)
+        raise HTTPException(error.status, fields or error.message) from error
+    except Refusal as refusal:
+        raise HTTPException(409, f"{refusal.cause}: {refusal.message}") from refusal
+    except ClawbackError as error:
+        raise HTTPException(400, str(error)) from error
+    return {"at": _iso(now), "act": wanted.act, "action_id": action_id}
 
-    return act
+
+@router.get("/state")
+async def read_state(
+    sandbox: Here, action_id: str | None = None, start: int = 0, limit: int | None = None
+) -> Response:
+    """The true state: every action with its items now and as reported, seen or unseen."""
+    now = sandbox.now()
+    store = sandbox.world.store
+    rows: Sequence[int] = range(len(store))
+    if action_id is not None:
+        found = store.find(action_id)
+        rows = [] if found is None else [found]
+    rows = rows[start:] if limit is None else rows[start : start + limit]
+    state = {
+        "now": _iso(now),
+        "campaign_id": sandbox.campaign_id,
+        "total": len(store),
+        "actions": [_show_action(sandbox, row, now) for row in rows],
+        "open_submissions": [
+            s.batch_id for s in sandbox.world.submissions.values() if s.completed is None
+        ],
+    }
+    return Response(orjson.dumps(state), media_type="application/json")
 
 
-def _state_reader(sandbox: Sandbox) -> Any:
-    async def read_state(
-        action_id: str | None = None, start: int = 0, limit: int | None = None
-    ) -> dict[str, Any]:
-        now = sandbox.now()
-        store = sandbox.world.store
-        rows: Any = range(len(store))
-        if action_id is not None:
-            found = store.find(action_id)
-            rows = [] if found is None else [found]
-        rows = rows[start:] if limit is None else rows[start : start + limit]
-        return {
-            "now": _iso(now),
-            "campaign_id": sandbox.campaign_id,
-            "total": len(store),
-            "actions": [_show_action(sandbox, row, now) for row in rows],
-            "open_submissions": [
-                s.batch_id for s in sandbox.world.submissions.values() if s.completed is None
-            ],
-        }
+@router.get("/requests")
+async def read_log(sandbox: Here, kind: str | None = None, since: int = 0) -> Response:
+    """Who asked what, when, with which answer; `since` skips so many of the first entries."""
+    chosen = [entry for entry in sandbox.log if kind is None or entry.kind == kind]
+    log = {
+        "total": sum(sandbox.counts.values()),
+        "by_kind": dict(sandbox.counts),
+        "requests": [asdict(e) | {"time": _iso(e.time)} for e in chosen[since:]],
+    }
+    return Response(orjson.dumps(log), media_type="application/json")
 
-    return read_state
+
+@router.delete("/requests", status_code=204)
+async def clear_log(sandbox: Here) -> None:
+    """Forget the log and its counters."""
+    sandbox.log.clear()
+    sandbox.counts.clear()
+
+
+@router.get("/profile")
+async def read_profile(sandbox: Here) -> dict[str, Any]:
+    """The switches in force."""
+    return sandbox.settings.profile.model_dump(mode="json")
 
 
 def _show_action(sandbox: Sandbox, row: int, now: float) -> dict[str, Any]:
@@ -165,34 +172,6 @@ def _show_action(sandbox: Sandbox, row: int, now: float) -> dict[str, Any]:
         "_locked": store.locking[row] <= now,
         "_visible": sandbox.world.visible(row, now),
     }
-
-
-def _log_reader(sandbox: Sandbox) -> Any:
-    async def read_log(kind: str | None = None, since: int = 0) -> dict[str, Any]:
-        chosen = [entry for entry in sandbox.log if kind is None or entry.kind == kind]
-        return {
-            "total": sum(sandbox.counts.values()),
-            "by_kind": dict(sandbox.counts),
-            "requests": [asdict(e) | {"time": _iso(e.time)} for e in chosen[since:]],
-        }
-
-    return read_log
-
-
-def _log_clearer(sandbox: Sandbox) -> Any:
-    async def clear_log() -> Response:
-        sandbox.log.clear()
-        sandbox.counts.clear()
-        return Response(status_code=204)
-
-    return clear_log
-
-
-def _profile_reader(sandbox: Sandbox) -> Any:
-    async def read_profile() -> dict[str, Any]:
-        return sandbox.settings.profile.model_dump(mode="json")
-
-    return read_profile
 
 
 def _iso(seconds: float) -> str:

@@ -83,7 +83,7 @@ class Sandbox:
     def _load(self) -> str:
         if self.settings.world is not None:
             self.world.load(lines(self.settings.world))
-            return next((values[0] for values in self.world.store.shared.values), "1000")
+            return next(iter(self.world.store.campaigns()), "1000")
         if not self.settings.orders:
             return "1000"
         seeded = self._generate()

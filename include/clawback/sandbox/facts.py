@@ -108,12 +108,16 @@ class Submission:
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer of the API, not a failure of ours
-    """A write that is well formed and cannot be done; `cause` names why."""
+    """A write that is well formed and cannot be done; `cause` names why.
 
-    def __init__(self, cause: str, message: str) -> None:
+    `texts` are an ErrorType and ErrorReason that someone chose for it.
+    """
+
+    def __init__(self, cause: str, message: str, texts: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message
+        self.texts = texts
 
 
 class BadRequest(Exception):  # noqa: N818  # it is an answer of the API, not a failure of ours

@@ -141,11 +141,9 @@ class Listing:
 
     def _campaign(self, rows: Iterable[int], campaign: str) -> Iterable[int]:
         store = self._world.store
-        groups = {
-            number for number, value in enumerate(store.shared.values) if value[0] == campaign
-        }
-        if len(groups) == len(store.shared.values):
+        if store.campaigns().keys() == {campaign}:
             return rows
+        groups = store.campaigns().get(campaign, set())
         return [row for row in rows if store.group[row] in groups]
 
     # How they look

@@ -115,7 +115,7 @@ class Loader:
     def _read(self, line: Mapping[str, Any]) -> tuple[dict[str, str], list[dict[str, str]], Times]:
         action: dict[str, Any] = {**_ACTION_BLANK, **line}
         items = action.pop("Items")
-        if set(map(type, action.values())) != _TEXTS:
+        if set(map(type, action.values())) != _TEXTS or "_visible_from" in line:
             items = line.get("_original") or items
             action = _reported(action, modified="_original" in line)
         action["State"] = action["State"] or f.PENDING

@@ -12,7 +12,7 @@ TEXTS = {
     "duplicate_sku": ("Validation", "ITEM_AMBIGUOUS"),
     "code": ("Validation", "DISPOSITION_CODE_NOT_FOUND"),
     "customer_status": ("Validation", "CUSTOMER_STATUS_NOT_FOUND"),
-    "negative_amount": ("Validation", "AMOUNT_OUT_OF_RANGE"),
+    "out_of_range": ("Validation", "AMOUNT_OUT_OF_RANGE"),
     "modification_limit": ("Validation", "MAX_MODIFICATIONS_REACHED"),
     "locked": ("Validation", "ACTION_LOCKED"),
     "approved": ("Validation", "ACTION_APPROVED"),
@@ -23,13 +23,14 @@ _FIELDS = {
     "duplicate_sku": "Sku",
     "code": "Reason",
     "customer_status": "CustomerStatus",
-    "negative_amount": "ItemSubTotalDelta",
+    "out_of_range": "ItemSubTotalDelta",
 }
 
 
 def texts_of(refusal: Refusal, profile: Profile) -> tuple[str, str]:
-    """ErrorType and ErrorReason, the profile's own where it has them."""
-    return profile.error_texts.get(refusal.cause) or TEXTS[refusal.cause]
+    """ErrorType and ErrorReason: the refusal's own, or the profile's, or ours."""
+    chosen = refusal.texts or profile.error_texts.get(refusal.cause)
+    return chosen or TEXTS[refusal.cause]
 
 
 def field_of(refusal: Refusal) -> str:

@@ -11,6 +11,7 @@ from clawback.sandbox.facts import Item, ItemChange, Refusal, Standing, Write
 from clawback.sandbox.profile import Profile
 
 ZERO = Decimal(0)
+_TOO_MUCH = Decimal(10) ** 14
 _ROUNDING = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
 
 
@@ -182,28 +183,32 @@ def _named(sku: str, items: list[Item], profile: Profile) -> list[int]:
 
 def _changed(item: Item, first: Item, change: ItemChange, reason: str, terms: Terms) -> Item:
     quantity = item.quantity if change.quantity is None else change.quantity
-    amount = _new_amount(item, first, change, quantity, terms)
-    if amount < 0:
-        raise Refusal("negative_amount", f"Item {item.sku} would fall below 0")
+    amount = _cents(_new_amount(item, first, change, quantity, terms), item)
     payout = _payout(first, quantity, amount, terms)
     after = _valued(_adjusted(item, reason, terms), quantity, amount, payout)
     return after if change.category is None else replace(after, category=change.category)
 
 
+def _cents(exact: Decimal, item: Item, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Rounded to the currency's minor unit. Raises Refusal if no item can hold it (§1.3: 14,2)."""
+    if not 0 <= exact < _TOO_MUCH:
+        raise Refusal("out_of_range", f"Item {item.sku} would stand at {exact:f}")
+    return exact.quantize(minor_unit(item.currency), rounding=rounding)
+
+
 def _new_amount(
     item: Item, first: Item, change: ItemChange, quantity: int, terms: Terms
 ) -> Decimal:
-    unit = minor_unit(terms.currency)
     if change.amount is not None:
         per_unit = terms.profile.amount_meaning == "unit_price"
-        return (change.amount * (quantity if per_unit else 1)).quantize(unit)
-    if change.quantity is not None and change.quantity == 0:
-        return ZERO.quantize(unit)
+        return change.amount * (quantity if per_unit else 1)
+    if change.quantity == 0:
+        return ZERO
     base = item.amount
     if change.quantity is not None and terms.profile.quantity_rescales:
         of = item if item.quantity else first
         base = of.amount * quantity / of.quantity if of.quantity else of.amount
-    return (base + (change.delta or ZERO)).quantize(unit)
+    return base + (change.delta or ZERO)
 
 
 def _spread(write: Write, now: Standing, original: Standing, terms: Terms) -> tuple[Item, ...]:
@@ -213,7 +218,7 @@ def _spread(write: Write, now: Standing, original: Standing, terms: Terms) -> tu
         rest = sum((item.amount for item in now.items[1:]), ZERO)
         amounts = [total - rest, *(item.amount for item in now.items[1:])]
         if amounts[0] < 0:
-            raise Refusal("negative_amount", "The first item would fall below 0")
+            raise Refusal("out_of_range", "The first item would fall below 0")
     else:
         weights = [item.amount for item in now.items]
         amounts = share(total, weights, terms.currency)
@@ -236,8 +241,7 @@ def _payout(first: Item, quantity: int, amount: Decimal, terms: Terms) -> Decima
         exact = first.payout / first.amount * amount
     else:
         exact = first.payout * quantity / first.quantity if first.quantity else first.payout
-    rounding = _ROUNDING[terms.profile.payout_rounding]
-    return (exact * terms.factor).quantize(minor_unit(terms.currency), rounding=rounding)
+    return _cents(exact * terms.factor, first, _ROUNDING[terms.profile.payout_rounding])
 
 
 def _adjusted(item: Item, reason: str, terms: Terms) -> Item:

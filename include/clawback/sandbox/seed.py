@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from clawback.errors import ClawbackError
+from clawback.sandbox import seed_rows as row
 from clawback.sandbox import seed_scenarios as story
 from clawback.sandbox.seed_actions import CAMPAIGN
 from clawback.sandbox.seed_shop import Shop
@@ -56,16 +57,16 @@ STORIES: tuple[tuple[story.Scenario, int], ...] = (
     (story.refused, 3),
     (story.reported_later, 4),
     (story.other_offset, 2),
-    (story.superseded, 5),
-    (story.voided, 3),
-    (story.withdrawn, 3),
-    (story.exchanged, 6),
-    (story.shipping_refund, 2),
-    (story.negative_quantity, 1),
-    (story.fractional_quantity, 1),
-    (story.unknown_kind, 1),
-    (story.two_stories, 1),
-    (story.no_order, 0),  # so once: two orders without an id would be one
+    (row.superseded, 5),
+    (row.voided, 3),
+    (row.withdrawn, 3),
+    (row.exchanged, 6),
+    (row.shipping_refund, 2),
+    (row.negative_quantity, 1),
+    (row.fractional_quantity, 1),
+    (row.unknown_kind, 1),
+    (row.two_stories, 1),
+    (row.no_order, 0),  # so once: two orders without an id would be one
 )
 
 
@@ -105,7 +106,7 @@ def generate(seed: int, orders: int, now: datetime) -> SeededWorld:
         sorted(
             shop.actions, key=lambda action: (shop.moment(action["CreationDate"]), action["Id"])
         ),
-        sorted(shop.returns, key=lambda row: (row["updated_at"], row["return_id"])),
+        sorted(shop.returns, key=lambda line: (line["updated_at"], line["return_id"])),
         shop.expectations,
     )
 

@@ -54,8 +54,18 @@ class _Server(uvicorn.Server):
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._ending.set)
 
-    async def _wait_tasks_to_complete(self) -> None:
-        await asyncio.wait_for(super()._wait_tasks_to_complete(), _GRACE)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection; what is still being answered gets half a second."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, late = await asyncio.wait(self.server_state.tasks, timeout=_GRACE)
+            for task in late:
+                task.cancel()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -84,7 +94,6 @@ def _server(sandbox: Sandbox, ready: Callable[[], None]) -> _Server:
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=1,  # never reached: _GRACE is shorter
         timeout_keep_alive=60,
     )
     return _Server(config, ready)
@@ -189,11 +198,9 @@ class SandboxProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        out, err = cast("IO[str]", self.process.stdout), cast("IO[str]", self.process.stderr)
-        line = out.readline()
+        line = cast("IO[str]", self.process.stdout).readline()
         if not line:
-            said = err.read().strip()
-            self.process.wait()
+            said = self.process.communicate()[1].strip()
             raise ClawbackError(f"sandbox: did not start: {said}")
         self.facts = orjson.loads(line)
         return self

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from clawback.sandbox.faults import Rule
 from clawback.sandbox.limits import RateLimit
@@ -24,7 +23,7 @@ class Settings(BaseModel):
     orders: int = Field(2000, ge=0)
     world: Path | None = None
     state: Path | None = None
-    now: datetime | None = None
+    now: AwareDatetime | None = None
     speed: float = Field(1.0, ge=0)
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")

@@ -30,6 +30,7 @@ _shared_of = itemgetter(*f.ACTION_SHARED)
 _item_shared_of = itemgetter(*f.ITEM_SHARED)
 _item_own_of = itemgetter(*f.ITEM_OWN)
 _CATEGORY = f.ITEM_SHARED.index("Category")
+_CAMPAIGN = _SHARED_AT["CampaignId"]
 _FIRST_UPDATE = 10_000_000
 _MODIFIABLE = ("ClientCost", "Payout", "DeltaPayout", "Amount", "DeltaAmount")
 
@@ -60,6 +61,8 @@ class Store:
         self.by_updated = SortedIndex()
         self.changed: dict[int, Standing] = {}
         self.next_update = _FIRST_UPDATE
+        self._campaigns: dict[str, set[int]] = {}
+        self._grouped = 0
         self._last: tuple[int, list[Any]] = (-1, [])
 
     def __len__(self) -> int:
@@ -136,6 +139,14 @@ class Store:
     def own_value(self, row: int, name: str) -> str:
         value: str = self.own(row)[_OWN_AT[name]]
         return value
+
+    def campaigns(self) -> dict[str, set[int]]:
+        """The numbers of campaigns, each with the groups of shared values that belong to it."""
+        values = self.shared.values
+        for number in range(self._grouped, len(values)):
+            self._campaigns.setdefault(values[number][_CAMPAIGN], set()).add(number)
+        self._grouped = len(values)
+        return self._campaigns
 
     def currency(self, row: int) -> str:
         return self.shared_value(row, "Currency")

@@ -38,6 +38,7 @@ class World:
         self._seed = seed
         self._latency = latency
         self._accepted = 0
+        self._turns = 0
         self._queue: list[tuple[float, int, Submission]] = []
         self._loader = Loader(self.store, profile.zone)
         self._contracts: dict[str, tuple[Decimal, Decimal | None]] = {}
@@ -98,8 +99,12 @@ class World:
         submission = Submission(batch_id, at, due, verb, dict(form), row, dict(effects))
         self.submissions[batch_id] = submission
         if effects.get("lost") != "stuck":
-            heapq.heappush(self._queue, (due, self._accepted, submission))
+            self._enqueue(due, submission)
         return batch_id
+
+    def _enqueue(self, due: float, submission: Submission) -> None:
+        self._turns += 1  # of two that are due at once, the earlier one goes first
+        heapq.heappush(self._queue, (due, self._turns, submission))
 
     def _batch_id(self) -> str:
         digest = hashlib.blake2b(f"{self._seed}:{self._accepted}".encode(), digest_size=16)
@@ -145,7 +150,7 @@ class World:
         delay = float(str(effects.get("delay", 0)))
         if submission.completed is None and delay:
             submission.completed = due
-            heapq.heappush(self._queue, (due + delay, self._accepted, submission))
+            self._enqueue(due + delay, submission)
             return
         try:
             refusals = self._perform(submission.verb, submission.fields, due, effects)
@@ -158,15 +163,10 @@ class World:
             self._note(submission, refusals)
 
     def _note(self, submission: Submission, refusals: tuple[Refusal, ...]) -> None:
-        texts = [self._text(refusal, submission) for refusal in refusals]
+        texts = [texts_of(refusal, self.profile) for refusal in refusals]
         if texts:
             submission.error_type = texts[0][0]
             submission.error_reason = " ".join(dict.fromkeys(reason for _, reason in texts))
-
-    def _text(self, refusal: Refusal, submission: Submission) -> tuple[str, str]:
-        if refusal.cause == "configured" and submission.row is not None:
-            return self._refused[submission.row]
-        return texts_of(refusal, self.profile)
 
     def _perform(
         self, verb: str, form: Mapping[str, str], at: float, effects: Mapping[str, Any]
@@ -180,7 +180,7 @@ class World:
 
     def _outcome(self, row: int, write: Write, at: float, written: float) -> rules.Outcome:
         if row in self._refused:
-            raise Refusal("configured", "The action refuses every write")
+            raise Refusal("configured", "The action refuses every write", self._refused[row])
         now = replace(self.store.standing(row), state=self.store.state_at(row, at))
         factor, rate = self._contract(row)
         terms = rules.Terms(

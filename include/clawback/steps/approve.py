@@ -1,21 +1,144 @@
-"""approve_changes: writes into the ledger which of the run's changes may be sent."""
+"""approve_changes: writes into the ledger which of the run's changes may be sent, and who said so.
+
+A change that is planned again is not approved: an answer holds only for what was shown.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from typing import Any
 
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+
+from clawback.errors import ClawbackError
+from clawback.ledger import changes as book
 from clawback.ledger import runs
-from clawback.ledger.changes import ChangeState
-from clawback.ledger.tables import changes
+from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.tables import approvals, changes, events
+from clawback.reconcile.outcomes import Hold
 from clawback.steps.runtime import Runtime
+from clawback.steps.weigh import fingerprint_of, weigh
+
+__all__ = ["PlanMovedError", "approve", "ask", "refuse", "time_out", "weigh"]
+
+ASKED = "approval asked"
+TIMED_OUT = "approval timed out"
+_WAIT = (
+    "the plan is over the program's thresholds; {n} changes stay planned until a person approves "
+    "them: approve the run in Airflow, or repeat `clawback run` with --yes"
+)
 
 
-def approve(rt: Runtime, by: str = "no threshold") -> dict[str, int]:
-    """Approve what the run has planned; only approved changes are ever sent."""
+class PlanMovedError(ClawbackError):
+    """The plan is not the one that was shown when approval was asked for."""
+
+
+def ask(rt: Runtime) -> dict[str, Any]:
+    """Weigh the plan and note that a person is asked about it as it stands now."""
+    told = weigh(rt)
+    kept = {name: told[name] for name in ("changes", "amount", "payout", "why", "fingerprint")}
+    _note(rt, ASKED, kept)
+    return told
+
+
+def approve(rt: Runtime, by: str | None = None) -> dict[str, Any]:
+    """Approve what the run has planned; only approved changes are ever sent.
+
+    Without a name it approves what stays within the thresholds (urgent changes by their own) and
+    leaves the rest planned. A person's word approves all that is planned; where they were asked
+    and the plan has changed since, raises PlanMovedError and approves nothing.
+    """
+    if by is not None:
+        return _approve_all(rt, by)
+    told = weigh(rt) if rt.program.approval.waits else {}
+    parts = {False: "ordinary", True: "urgent"}
+    within = [urgent for urgent, part in parts.items() if not told.get(part)]
     with rt.ledger.begin() as conn:
-        mine = (changes.c.run_id == rt.run_id) & (changes.c.state == ChangeState.PLANNED)
-        n = conn.execute(update(changes).where(mine).values(approved=True)).rowcount
+        open_ = _unanswered(rt) & changes.c.urgent.in_(within)
+        n = conn.execute(update(changes).where(open_).values(approved=True)).rowcount
+        waiting = _count(conn, _unanswered(rt))
         if n:
-            told = {"approved": n, "by": by}
-            runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "approved", told)
-    return {"approved": n}
+            detail = {"approved": n, "by": "no threshold", "waiting": waiting}
+            runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "approved", detail)
+    return _told(n, waiting, told["why"] if waiting else [])
+
+
+def _approve_all(rt: Runtime, by: str) -> dict[str, Any]:
+    with rt.ledger.begin() as conn:
+        _same_as_asked(rt, conn)
+        _sign(rt, conn, "approved", by, "")
+        n = conn.execute(update(changes).where(_unanswered(rt)).values(approved=True)).rowcount
+        detail = {"approved": n, "by": by}
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "approved", detail)
+    return _told(n, 0, []) | {"by": by}
+
+
+def _told(approved: int, waiting: int, why: list[str]) -> dict[str, Any]:
+    told: dict[str, Any] = {"approved": approved, "waiting": waiting}
+    if waiting:
+        told |= {"why": why, "said": _WAIT.format(n=waiting) + ": " + "; ".join(why)}
+    return told
+
+
+def refuse(rt: Runtime, by: str, why: str = "") -> dict[str, Any]:
+    """Hold every planned change that is not approved as approval_refused, with who refused it."""
+    said = f"{by} refused this change" + (f": {why}" if why else "")
+    with rt.ledger.begin() as conn:
+        _sign(rt, conn, "refused", by, why)
+        ids = conn.scalars(select(changes.c.id).where(_unanswered(rt))).all()
+        step = Step(rt.run_id, rt.clock.now(), ChangeState.PLANNED, ChangeState.REFUSED)
+        hold = Hold.APPROVAL_REFUSED.value
+        n = sum(book.move(conn, i, step, hold=hold, error=said, approved=False) for i in ids)
+        detail = {"refused": n, "by": by, "why": why}
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "refused", detail)
+    return {"refused": n, "by": by}
+
+
+def time_out(rt: Runtime) -> dict[str, Any]:
+    """Nobody answered: the changes stay planned and unapproved, and the next run asks again."""
+    with rt.ledger.read() as conn:
+        waiting = _count(conn, _unanswered(rt))
+    _note(rt, TIMED_OUT, {"waiting": waiting})
+    return {"approved": 0, "waiting": waiting, "timed_out": True}
+
+
+def _unanswered(rt: Runtime) -> ColumnElement[bool]:
+    mine = (changes.c.run_id == rt.run_id) & (changes.c.state == ChangeState.PLANNED)
+    return mine & or_(changes.c.approved.is_(None), changes.c.approved.is_(False))
+
+
+def _count(conn: Connection, which: ColumnElement[bool]) -> int:
+    return int(conn.scalar(select(func.count()).select_from(changes).where(which)) or 0)
+
+
+def _sign(rt: Runtime, conn: Connection, answer: str, by: str, why: str) -> None:
+    """Keep a person's answer beside every change that it is about."""
+    names = ("change_id", "run_id", "answer", "answered_by", "answered_at", "reason")
+    at = literal(rt.clock.now(), approvals.c.answered_at.type)
+    rows = select(
+        changes.c.id, changes.c.run_id, literal(answer), literal(by[:255]), at, literal(why)
+    ).where(_unanswered(rt))
+    conn.execute(insert(approvals).from_select(list(names), rows))
+
+
+def _same_as_asked(rt: Runtime, conn: Connection) -> None:
+    asked = conn.scalar(
+        select(events.c.detail)
+        .where(
+            events.c.run_id == rt.run_id,
+            events.c.subject == "run",
+            events.c.subject_id == rt.run_id,
+            events.c.became == ASKED,
+        )
+        .order_by(events.c.id.desc())
+        .limit(1)
+    )
+    if asked is not None and asked["fingerprint"] != fingerprint_of(conn, rt.run()):
+        raise PlanMovedError(
+            f"the plan of {rt.run_id} is not the one that was shown ({asked['changes']} changes); "
+            "nothing was approved: look at the new plan and answer again"
+        )
+
+
+def _note(rt: Runtime, became: str, detail: dict[str, Any]) -> None:
+    with rt.ledger.begin() as conn:
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", became, detail)

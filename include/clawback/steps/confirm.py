@@ -28,6 +28,8 @@ from clawback.steps.runtime import Progress, Runtime
 from clawback.steps.submit import ACCEPTED, Sender
 from clawback.steps.sync import read_items_of, refresh
 
+UNKNOWN = "unknown"
+"""What is kept of a submission that impact.com says it does not know."""
 ABANDONED = timedelta(minutes=30)
 """After this long, an intent without an answer belongs to a process that is gone."""
 
@@ -179,6 +181,31 @@ class Looker:
         replies = [self._poll(s) for s in sent if s["batch_id"] and s["state"] in ACCEPTED]
         if replies and all(replies):
             self._settle(row, _together([r for r in replies if r is not None]))
+        elif self._lost(row):
+            self._drop(row)
+
+    def _lost(self, row: RowMapping) -> bool:
+        """Whether a change that nothing shows will not come any more.
+
+        impact.com does not know its submission though the deadline of its run is long past, or
+        has kept it in the queue for longer than the program waits.
+        """
+        pace, age = self._rt.program.confirm, self._now - row["sent_at"]
+        if age < timedelta(minutes=pace.deadline_minutes):
+            return False
+        with self._rt.ledger.read() as conn:
+            sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        unknown = any(s["error_type"] == UNKNOWN for s in sent)
+        return unknown or age >= timedelta(hours=pace.give_up_hours)
+
+    def _drop(self, row: RowMapping) -> None:
+        """Give a lost change up: absolute values may be sent again without harm."""
+        step = Step(self._run.id, self._now, ChangeState.QUEUED, ChangeState.DROPPED)
+        with self._rt.ledger.begin() as conn:
+            sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+            for submission in sent:
+                book.set_submission(conn, submission["id"], state="lost")
+            book.move(conn, row["id"], step, error="its submission was lost; it is planned anew")
 
     def _poll(self, sent: RowMapping) -> Reply | None:
         """A submission's reply once it is complete; asked less and less often until then."""
@@ -188,12 +215,12 @@ class Looker:
         polled = sent["polled_at"]
         if polled is not None and self._now - polled < age / 4 and not self._late:
             return None
+        values: dict[str, Any] = {"polled_at": self._now, "error_type": None}
         try:
-            found = self._client.get_submission(sent["batch_id"])
+            reply = _reply(self._client.get_submission(sent["batch_id"]))
         except Refused:
-            found = None
-        reply = _reply(found)
-        values: dict[str, Any] = {"polled_at": self._now}
+            reply = None
+            values["error_type"] = UNKNOWN
         if reply is not None:
             values["state"] = "complete"
             values |= {"error_type": reply.error_type, "error_reason": reply.error_reason}
@@ -210,8 +237,8 @@ class Looker:
         return self._now + timedelta(seconds=seconds)
 
 
-def _reply(found: Submission | None) -> Reply | None:
-    if found is None or not found.status.is_final:
+def _reply(found: Submission) -> Reply | None:
+    if not found.status.is_final:
         return None
     return Reply(True, found.error_type, found.error_reason)
 

@@ -13,11 +13,14 @@ from sqlalchemy import Connection, RowMapping, or_, select
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import (
     actions,
+    approvals,
     changes,
+    decisions,
     events,
     evidence,
     items,
     learned,
+    resets,
     return_lines,
     run_lines,
     runs,
@@ -49,6 +52,7 @@ def explain(ledger: Ledger, order_id: str, program: str | None = None) -> list[E
             *_of_lines(conn, lines),
             *_of_actions(conn, sold),
             *_of_changes(conn, made),
+            *_of_people(conn, keys, made, program),
         ]
         if told:
             told += _of_account(conn, {row["account"] for row in sold})
@@ -125,10 +129,19 @@ def _of_actions(conn: Connection, sold: list[RowMapping]) -> Iterator[Entry]:
         for update in conn.execute(select(updates).where(mine)).mappings():
             said = _some(update, "sku quantity delta_amount delta_payout disposition")
             yield Entry(update["updated_at"], "impact.com update", f"action {row['id']}", said)
+        yield from _of_resets(conn, row)
         held = (items.c.account == row["account"]) & (items.c.action_id == row["id"])
         for item in conn.execute(select(items).where(held)).mappings():
             said = _some(item, "quantity amount original_quantity original_amount source")
             yield Entry(row["seen_at"], "holds", f"item {item['sku']}", said)
+
+
+def _of_resets(conn: Connection, sold: RowMapping) -> Iterator[Entry]:
+    mine = (resets.c.account == sold["account"]) & (resets.c.action_id == sold["id"])
+    for row in conn.execute(select(resets).where(mine)).mappings():
+        said = _some(row, "reason before_amount original_amount state error after_amount")
+        by = f"by {row['requested_by']} [run {row['run_id']}]"
+        yield Entry(row["sent_at"], "reset", f"action {sold['id']}", f"{said} {by}")
 
 
 def _of_changes(conn: Connection, made: list[RowMapping]) -> Iterator[Entry]:
@@ -151,6 +164,23 @@ def _of_changes(conn: Connection, made: list[RowMapping]) -> Iterator[Entry]:
     for row in _where(conn, events, events.c.subject_id, ids):
         said = f"{row['was'] or 'nothing'} → {row['became']} {_text(row['detail'])}".strip()
         yield Entry(row["at"], "event", f"change {row['subject_id'][:12]}", said)
+
+
+def _of_people(
+    conn: Connection, keys: Iterable[str], made: list[RowMapping], program: str | None
+) -> Iterator[Entry]:
+    """What people decided on the order and answered about its changes."""
+    for row in _where(conn, decisions, decisions.c.order_key, list(keys)):
+        if program is not None and row["program"] != program:
+            continue
+        about = f"{row['verb']} {row['value']}".strip()
+        said = f"{about}: {row['reason']}"
+        yield Entry(row["decided_at"], "decided", f"by {row['decided_by']}", said)
+        if row["withdrawn_at"] is not None:
+            yield Entry(row["withdrawn_at"], "withdrawn", f"by {row['withdrawn_by']}", said)
+    for row in _where(conn, approvals, approvals.c.change_id, [row["id"] for row in made]):
+        said = f"by {row['answered_by']} {row['reason']} [run {row['run_id']}]"
+        yield Entry(row["answered_at"], row["answer"], f"change {row['change_id'][:12]}", said)
 
 
 def _of_account(conn: Connection, accounts: Iterable[str]) -> Iterator[Entry]:

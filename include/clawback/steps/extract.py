@@ -28,7 +28,8 @@ def extract(rt: Runtime, connect: Connect) -> dict[str, Any]:
         read_no = runs.next_read(conn, rt.program.name)
     merger = lines.Merger(rt.program.name, read_no)
     counts = {"read": 0, "valid": 0, "invalid": 0, "superseded": 0, "duplicate": 0}
-    for batch in read(connect, statement, batch=rt.program.warehouse.batch):
+    name = rt.program.statement.name
+    for batch in read(connect, statement, batch=rt.program.warehouse.batch, name=name):
         parsed = [
             parse_row(row, timezone=rt.program.zone, currency=rt.program.currency) for row in batch
         ]

@@ -15,6 +15,8 @@ from clawback.ledger import actions as stock
 from clawback.ledger import changes as book
 from clawback.ledger.changes import SENT
 from clawback.ledger.codec import desired_from_json
+from clawback.ledger.decisions import in_force
+from clawback.ledger.resets import open_resets
 from clawback.ledger.runs import Run
 from clawback.ledger.tables import actions, return_lines
 from clawback.program import Program
@@ -59,6 +61,8 @@ class Loader:
         uncounted = [r["id"] for rows in lines.values() for r in rows if r["final_run"] is None]
         confirmed = book.confirmed_of(conn, uncounted)
         covers = book.lines_of(conn, [row["id"] for row in opened.values()])
+        decided = in_force(conn, self.run.program, keys)
+        busy = opened.keys() | open_resets(conn, self.run.account, ids)
         for key in keys:
             if key not in lines:
                 continue
@@ -69,9 +73,10 @@ class Loader:
                     order_id=lines[key][0]["order_id"],
                     lines=tuple(_line(row) for row in lines[key]),
                     actions=tuple(
-                        _action(row, items.get(row["id"], ()), row["id"] in opened) for row in mine
+                        _action(row, items.get(row["id"], ()), row["id"] in busy) for row in mine
                     ),
                     span_listed=self._listed(lines[key]),
+                    decisions=decided.get(key, ()),
                 ),
                 rows=rows,
                 open={row["id"]: opened[row["id"]] for row in mine if row["id"] in opened},

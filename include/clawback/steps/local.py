@@ -11,7 +11,9 @@ from typing import Any
 
 from clawback.errors import ClawbackError
 from clawback.impact.account import Account
+from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
+from clawback.impact.errors import RateLimited
 from clawback.steps.approve import approve
 from clawback.steps.close import close
 from clawback.steps.confirm import confirm
@@ -35,12 +37,16 @@ def wait_until(moment: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where a run reads and writes, and how it tells and waits."""
+    """Where a run reads and writes, and how it tells and waits.
+
+    `approved_by` is who approves the plan beforehand; without, one over the thresholds waits.
+    """
 
     account: Account
     connect: Connect
     tell: Tell = lambda _step, _counts: None
     wait: Wait = wait_until
+    approved_by: str | None = None
 
 
 def run_program(rt: Runtime, request: RunRequest, world: World) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def run_program(rt: Runtime, request: RunRequest, world: World) -> dict[str, Any
         try:
             tell(step, extract(rt, world.connect))
             step = "sync_actions"
-            tell(step, sync(rt, client))
+            tell(step, _in_budget(partial(sync, rt, client), rt, world.wait))
             step = "plan_changes"
             planned = plan(rt)
             tell(step, planned)
@@ -64,7 +70,7 @@ def run_program(rt: Runtime, request: RunRequest, world: World) -> dict[str, Any
             _send(rt, client, planned["shards"], world)
             step = "confirm_changes"
             if not request.dry_run:
-                tell(step, _until_done(partial(confirm, rt, client), world.wait))
+                tell(step, until_done(partial(confirm, rt, client), world.wait))
         except ClawbackError:
             _close_failed(rt, step)
             raise
@@ -74,14 +80,25 @@ def run_program(rt: Runtime, request: RunRequest, world: World) -> dict[str, Any
 def _send(rt: Runtime, client: ImpactClient, shards: list[int], world: World) -> None:
     if not shards:
         return
-    world.tell("approve_changes", dict(approve(rt)))
-    world.tell("prove_account", _until_done(partial(prove, rt, client), world.wait))
+    world.tell("approve_changes", approve(rt, world.approved_by))
+    world.tell("prove_account", until_done(partial(prove, rt, client), world.wait))
     for shard in shards:
-        sent = _until_done(partial(submit, rt, client, shard), world.wait)
+        sent = until_done(partial(submit, rt, client, shard), world.wait)
         world.tell(f"submit_changes {shard}", sent)
 
 
-def _until_done(step: Callable[[], Progress], wait: Wait) -> dict[str, Any]:
+def _in_budget(step: Callable[[], dict[str, Any]], rt: Runtime, wait: Wait) -> dict[str, Any]:
+    """Call a step again after each wait for the budget; it goes on from the ledger."""
+    while True:
+        try:
+            return step()
+        except BudgetSpent as spent:
+            wait(rt.clock.real(spent.until))
+        except RateLimited as limited:
+            wait(limited.retry_at)
+
+
+def until_done(step: Callable[[], Progress], wait: Wait) -> dict[str, Any]:
     """Call a step again and again, when it wants to be called, until it is done."""
     counts: dict[str, int] = {}
     while True:

@@ -29,6 +29,7 @@ from clawback.steps.load import Loaded, Loader
 from clawback.steps.runtime import Runtime
 
 _BUCKETS = 720720  # divides evenly by every shard count up to 16
+_SHOWN = (Outcome.PENDING, Outcome.ALREADY_SETTLED)
 _ASIDE = {
     "superseded": "a newer row with this order_id, return_id and sku counts",
     "duplicate": "the same row was read twice; one counts",
@@ -219,9 +220,10 @@ class Writer:
             change_id = by_action[verdict.action_id]
             if change_id not in won:
                 outcome, change_id = Outcome.PENDING, None
-        elif outcome is Outcome.PENDING and (opened := some.open.get(verdict.action_id)):
-            mine = verdict.line_id in some.open_lines.get(opened["id"], ())
-            change_id = opened["id"] if mine else None
+        elif outcome in _SHOWN and (opened := some.open.get(verdict.action_id)):
+            # The lists may show the effect before the change is confirmed: it is still the change's.
+            if verdict.line_id in some.open_lines.get(opened["id"], ()):
+                outcome, change_id = Outcome.PENDING, opened["id"]
         elif outcome is Outcome.ALREADY_SETTLED:
             change_id = some.confirmed.get((verdict.line_id, verdict.action_id))
         return {

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, or_, select, union
 
 from clawback.impact.windows import Span, reach_of, subtract
+from clawback.ledger.decisions import newly_decided
 from clawback.ledger.runs import Run
 from clawback.ledger.tables import actions, return_lines
 from clawback.program import Program
@@ -19,12 +20,13 @@ _DAY = timedelta(days=1)
 
 
 def order_keys(conn: Connection, run: Run, program: Program) -> list[str]:
-    """The orders in scope, sorted: read in this run, left open earlier, or with a moved action."""
-    found = conn.scalars(union(*_scopes(run, program)).order_by("order_key"))
-    return list(found)
+    """The orders in scope, sorted: read in this run, left open, decided on, or moved since."""
+    every = union(*_scopes(conn, run, program), *_moved(run, program))
+    return list(conn.scalars(every.order_by("order_key")))
 
 
-def _scopes(run: Run, program: Program) -> Iterator[Select[Any]]:
+def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any]]:
+    """Orders whose dates must be listed: read, left open, watched, or decided on since."""
     mine = return_lines.c.program == run.program
     key = return_lines.c.order_key
     yield select(key).where(mine, return_lines.c.read_no == run.read_no).distinct()
@@ -41,6 +43,16 @@ def _scopes(run: Run, program: Program) -> Iterator[Select[Any]]:
         )
         .distinct()
     )
+    decided = newly_decided(conn, run.program).subquery()
+    yield select(key).where(mine, key.in_(select(decided.c.order_key))).distinct()
+
+
+def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:
+    """Orders that were settled before and whose action has moved since."""
+    if run.order_ids:
+        return
+    mine = return_lines.c.program == run.program
+    key = return_lines.c.order_key
     yield (
         select(key)
         .join(actions, (actions.c.order_key == key) & (actions.c.account == run.account))
@@ -56,7 +68,7 @@ def _scopes(run: Run, program: Program) -> Iterator[Select[Any]]:
 
 def order_spans(conn: Connection, run: Run, program: Program, now: datetime) -> Iterator[Span]:
     """The spans of event dates that must be listed for the orders of this run, order by order."""
-    for scope in list(_scopes(run, program))[:3]:
+    for scope in _scopes(conn, run, program):
         orders = scope.subquery()
         rows = conn.execute(
             select(

@@ -69,7 +69,8 @@ def confirm(conn: Connection, step: Step, row: RowMapping, action: Action) -> bo
         return False
     _share(conn, row, action)
     desired = desired_from_json(row["desired"])
-    known = stock.action_rows(conn, row["account"], [row["action_id"]])[row["action_id"]]
+    rows = stock.action_rows(conn, row["account"], [row["action_id"]], lock=True)
+    known = rows[row["action_id"]]
     stock.save_items(conn, row["account"], {row["action_id"]: _settled_items(desired, action)})
     stock.set_action(
         conn,

@@ -295,6 +295,7 @@ def upgrade() -> None:
         sa.Column("line_id", sa.BigInteger(), nullable=False),
         sa.Column("amount", Money(), nullable=False),
         sa.Column("payout", Money(), nullable=True),
+        sa.Column("booked_run", sa.String(length=250), nullable=True),
         sa.ForeignKeyConstraint(
             ["change_id"], ["changes.id"], name=op.f("fk_change_lines_change_id")
         ),

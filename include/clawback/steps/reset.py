@@ -1,0 +1,328 @@
+"""action_reset: puts named actions back to what was first reported, to be planned anew.
+
+RESET is the one write that raises an action (reference §3.3), so it is never planned: a person
+names the actions, sees what will be undone, and says so. Afterwards an ordinary run over the
+orders concerned brings them to the desired state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from clawback.impact.budget import BudgetSpent
+from clawback.impact.client import ImpactClient
+from clawback.impact.codes import RESET
+from clawback.impact.errors import (
+    ImpactError,
+    MalformedAnswer,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
+from clawback.impact.models import Action, ActionState
+from clawback.ledger import actions as stock
+from clawback.ledger import changes as book
+from clawback.ledger import resets, runs
+from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.resets import OPEN, ResetState
+from clawback.ledger.runs import Run
+from clawback.money import minor_unit
+from clawback.steps.reset_guard import (
+    WARNING,
+    Candidate,
+    ResetError,
+    candidates,
+    find_targets,
+    fingerprint_of,
+    order_ids_of,
+)
+from clawback.steps.runtime import Progress, Runtime
+from clawback.steps.sync import read_items_of
+
+__all__ = ["WARNING", "ResetError", "reset_confirm", "reset_orders", "reset_preview", "reset_send"]
+
+MAX_ATTEMPTS = 3
+
+
+def reset_orders(rt: Runtime, account_sid: str, targets: Sequence[str]) -> tuple[str, ...]:
+    """The orders of some ActionIds or order ids: what the run after the reset is about.
+
+    Raises ResetError for a target that the ledger does not know.
+    """
+    with rt.ledger.read() as conn:
+        ids = find_targets(conn, rt, account_sid, targets)
+        return tuple(order_ids_of(conn, rt, account_sid, ids))
+
+
+def reset_preview(
+    rt: Runtime, client: ImpactClient, targets: Sequence[str], reason: str
+) -> dict[str, Any]:
+    """What a reset would undo, action by action; one read each, nothing is written.
+
+    `actions` may be reset, `refused` may not and say why. Raises ResetError for an unknown target
+    or a missing reason.
+    """
+    _need_reason(reason)
+    found = candidates(rt, client, targets)
+    may = [c for c in found if not c.why]
+    told = {
+        "program": rt.program.name,
+        "reason": reason,
+        "warning": WARNING,
+        "actions": [c.to_json() for c in may],
+        "refused": [c.to_json() for c in found if c.why],
+        "fingerprint": fingerprint_of(found),
+    }
+    return told | {"markdown": markdown(told)}
+
+
+def reset_send(  # noqa: PLR0913 - what to undo, why, who says so, and what they were shown
+    rt: Runtime,
+    client: ImpactClient,
+    targets: Sequence[str],
+    reason: str,
+    *,
+    by: str,
+    seen: str = "",
+) -> Progress:
+    """Send RESET for every target that may be reset; the run must be open (preflight).
+
+    Each intent is in the ledger before its request leaves; called again, it goes on where it was.
+    `seen` is the fingerprint of the preview that was approved: raises ResetError if the actions
+    have changed since. A dry run sends nothing.
+    """
+    _need_reason(reason)
+    run = rt.run()
+    sender = _Sender(rt, client, run)
+    found = candidates(rt, client, targets)
+    with rt.ledger.read() as conn:
+        begun = bool(resets.of_run(conn, run.id))
+    if seen and not begun and seen != fingerprint_of(found):
+        raise ResetError(
+            "the actions are not as they were when this reset was shown; nothing was sent: look at "
+            "them again"
+        )
+    may = [c for c in found if not c.why]
+    if run.dry_run:
+        return Progress(done=True, counts={"sent": 0, "would_reset": len(may)})
+    try:
+        for candidate in may:
+            sender.send(candidate, reason, by)
+    except BudgetSpent as spent:
+        return sender.later(rt.clock.real(spent.until), "budget")
+    except RateLimited as limited:
+        return sender.later(limited.retry_at, "budget")
+    return Progress(done=True, counts=dict(sender.counts))
+
+
+def reset_confirm(rt: Runtime, client: ImpactClient) -> Progress:
+    """Look once whether the run's resets have taken effect: amount and items back at first.
+
+    What is back has its generation raised and what we had settled forgotten, so that the run can
+    plan it anew. Not done while one is awaited; after the program's deadline it counts as lost.
+    """
+    run = rt.run()
+    sender = _Sender(rt, client, run)
+    with rt.ledger.read() as conn:
+        rows = [row for row in resets.of_run(conn, run.id) if row["state"] in OPEN]
+    try:
+        waiting = [row for row in rows if not sender.settle(row)]
+    except BudgetSpent as spent:
+        return sender.later(rt.clock.real(spent.until), "budget")
+    except RateLimited as limited:
+        return sender.later(limited.retry_at, "budget")
+    sender.counts["waiting"] = len(waiting)
+    if not waiting:
+        return Progress(done=True, counts=dict(sender.counts))
+    age = rt.clock.now() - max(row["sent_at"] for row in waiting)
+    pace = rt.program.confirm
+    seconds = min(max(pace.poll_seconds, age.total_seconds() / 2), pace.poll_seconds_most)
+    return sender.later(rt.clock.real(rt.clock.now() + timedelta(seconds=seconds)), "reset")
+
+
+class _Sender:
+    """Sends resets and follows them to their end."""
+
+    def __init__(self, rt: Runtime, client: ImpactClient, run: Run) -> None:
+        self._rt, self._client, self._run = rt, client, run
+        self.counts: Counter[str] = Counter()
+
+    def later(self, until: datetime, why: str) -> Progress:
+        """Not done; `until` is in real time."""
+        return Progress(done=False, counts=dict(self.counts), wait_until=until, waiting_for=why)
+
+    def send(self, candidate: Candidate, reason: str, by: str) -> None:
+        """Write the intent and send; an action that this run has reset already is left alone."""
+        row = self._row(candidate, reason, by)
+        with self._rt.ledger.begin() as conn:
+            known = {r["id"]: r for r in resets.of_run(conn, self._run.id)}.get(row["id"])
+            if known is None:
+                self._drop_planned(conn, candidate.now.id)
+                resets.add(conn, row)
+            elif not resets.set_reset(
+                conn, row["id"], [ResetState.UNSENT], state=ResetState.SENDING.value
+            ):
+                return
+            self._note(conn, candidate.now.id, "", "reset sending", {"by": by, "reason": reason})
+        self._push(row["id"], candidate.now.id)
+
+    def _row(self, candidate: Candidate, reason: str, by: str) -> dict[str, Any]:
+        now = candidate.now
+        identity = f"{self._run.account}\x1d{now.id}\x1d{self._run.id}"
+        return {
+            "id": hashlib.sha256(identity.encode()).hexdigest()[:32],
+            "account": self._run.account,
+            "program": self._run.program,
+            "run_id": self._run.id,
+            "action_id": now.id,
+            "order_key": candidate.row["order_key"],
+            "reason": reason,
+            "requested_by": by[:255],
+            "currency": now.currency,
+            "before_state": now.state.value,
+            "before_amount": now.amount,
+            "before_payout": now.payout,
+            "original_amount": candidate.original,
+            "state": ResetState.SENDING.value,
+            "attempts": 1,
+            "sent_at": self._rt.clock.now(),
+        }
+
+    def _drop_planned(self, conn: Any, action_id: str) -> None:
+        """What was planned on the action as it stands will not fit it afterwards."""
+        planned = book.open_changes(conn, self._run.account, [action_id]).get(action_id)
+        if planned is not None and planned["state"] == ChangeState.PLANNED:
+            step = Step(
+                self._run.id, self._rt.clock.now(), ChangeState.PLANNED, ChangeState.DROPPED
+            )
+            book.move(conn, planned["id"], step)
+
+    def _push(self, reset_id: str, action_id: str) -> None:
+        try:
+            receipt = self._client.modify({"ActionId": action_id, "Reason": RESET})
+        except Refused as error:
+            self._end(reset_id, action_id, ResetState.REFUSED, error.body or str(error))
+            return
+        except (Unavailable, MalformedAnswer) as error:
+            if isinstance(error, Unavailable) and not error.sent:
+                self._unsent(reset_id)
+                raise
+            self.counts["in_doubt"] += 1
+            return
+        except (ImpactError, BudgetSpent):
+            self._unsent(reset_id)
+            raise
+        with self._rt.ledger.begin() as conn:
+            queued = {"state": ResetState.QUEUED.value, "batch_id": receipt.batch_id}
+            resets.set_reset(conn, reset_id, [ResetState.SENDING], **queued)
+        self.counts["sent"] += 1
+
+    def _unsent(self, reset_id: str) -> None:
+        with self._rt.ledger.begin() as conn:
+            state = ResetState.UNSENT.value
+            resets.set_reset(conn, reset_id, [ResetState.SENDING], state=state)
+
+    def settle(self, row: RowMapping) -> bool:
+        """Whether a reset has come to its end: seen, refused, or out of time."""
+        found = self._client.get_action(row["action_id"])
+        if _undone(row, found):
+            self._done(row, found)
+            return True
+        if self._refused(row):
+            return True
+        waited = self._rt.clock.now() - row["sent_at"]
+        if waited >= timedelta(minutes=self._rt.program.confirm.deadline_minutes):
+            said = "impact.com accepted the reset and never showed its effect"
+            self._end(row["id"], row["action_id"], ResetState.LOST, said)
+            return True
+        patience = timedelta(seconds=4 * self._rt.program.confirm.poll_seconds)
+        doubtful = row["state"] == ResetState.SENDING and waited >= patience
+        if doubtful and row["attempts"] < MAX_ATTEMPTS:
+            with self._rt.ledger.begin() as conn:
+                again = {"attempts": row["attempts"] + 1, "sent_at": self._rt.clock.now()}
+                resets.set_reset(conn, row["id"], [ResetState.SENDING], **again)
+            self._push(row["id"], row["action_id"])
+        return False
+
+    def _refused(self, row: RowMapping) -> bool:
+        """Whether the submission says that the reset was refused."""
+        if not row["batch_id"]:
+            return False
+        try:
+            found = self._client.get_submission(row["batch_id"])
+        except Refused:
+            return False
+        if not found.failed:
+            return False
+        said = f"{found.error_type}: {found.error_reason}"
+        self._end(row["id"], row["action_id"], ResetState.REFUSED, said)
+        return True
+
+    def _done(self, row: RowMapping, found: Action) -> None:
+        """Take the action as it now stands, and forget what we had brought it to."""
+        account, action_id, now = self._run.account, row["action_id"], self._rt.clock.now()
+        with self._rt.ledger.begin() as conn:
+            stock.save_actions(conn, self._rt.listing(account, now), [found])
+        read_items_of(self._rt, self._client, account, action_id)
+        with self._rt.ledger.begin() as conn:
+            ended = {
+                "state": ResetState.DONE.value,
+                "after_amount": found.amount,
+                "after_payout": found.payout,
+                "settled_at": now,
+            }
+            if not resets.set_reset(conn, row["id"], OPEN, **ended):
+                return
+            known = stock.action_rows(conn, account, [action_id])[action_id]
+            raised = known["generation"] + 1
+            forgotten = {"settled": None, "refused": None, "generation": raised, "stale": False}
+            stock.set_action(conn, account, action_id, **forgotten)
+            told = {"amount": str(found.amount), "payout": str(found.payout)}
+            self._note(conn, action_id, "reset sending", "reset", told)
+        self.counts["reset"] += 1
+
+    def _end(self, reset_id: str, action_id: str, state: ResetState, said: str) -> None:
+        with self._rt.ledger.begin() as conn:
+            ended = {"state": state.value, "error": said, "settled_at": self._rt.clock.now()}
+            if resets.set_reset(conn, reset_id, OPEN, **ended):
+                self._note(conn, action_id, "reset sending", f"reset {state.value}", {"said": said})
+                self.counts[state.value] += 1
+
+    def _note(self, conn: Any, action_id: str, was: str, became: str, detail: Any) -> None:
+        at, subject = self._rt.clock.now(), ("action", action_id)
+        runs.note(conn, self._run.id, at, subject, was, became, detail)
+
+
+def _undone(row: RowMapping, found: Action) -> bool:
+    """Whether an action stands as it was first reported."""
+    if found.state is ActionState.REVERSED:
+        return False
+    if row["original_amount"] is None:
+        before = (row["before_state"], row["before_amount"])
+        return (found.state.value, found.amount) != before and found.amount >= before[1]
+    off = abs(found.amount - row["original_amount"])
+    return bool(off <= minor_unit(found.currency))
+
+
+def _need_reason(reason: str) -> None:
+    if not reason.strip():
+        raise ResetError("a reset needs a reason; it is kept in the ledger for whoever asks")
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """A preview, for the person who is to approve it."""
+    rows = [
+        f"| {a['order_id']} | {a['action_id']} | {a['state']} {a['amount']} {a['currency']} "
+        f"| {a['original_amount'] or '?'} | {', '.join(a['items']) or '-'} |"
+        for a in told["actions"]
+    ]
+    head = [f"**Reset {len(told['actions'])} actions** ({told['reason']})", "", WARNING, ""]
+    table = ["| order | action | now | back to | items |", "|---|---|---:|---:|---|", *rows]
+    refused = [f"- {a['action_id']} is left alone: {a['why']}" for a in told["refused"]]
+    return "\n".join([*head, *(table if rows else []), *([""] if refused else []), *refused])
