@@ -11,9 +11,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CLAWBACK = ROOT / "include" / "clawback"
 FLOORS = [
+    {"__main__"},
     {"cli"},
+    {"cli_ops"},
     {"demo"},
-    {"steps"},
+    {"steps", "surroundings"},
     {"ledger"},
     {"program"},
     {"reconcile"},

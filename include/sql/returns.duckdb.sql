@@ -2,6 +2,7 @@
 -- Yours will differ: join what you have, and give the columns the contract's names (README).
 -- Jinja quotes every value that it puts in. Times: a column with a zone is compared as it is; for
 -- a column of the program's local times, put in `window_start | literal(timezone)` instead.
+-- Times go out as text, with their offset: DuckDB hands out times with a zone five times as slowly.
 -- A row without an order or a time comes along too: it is reported as invalid, never lost.
 SELECT
     return_id,
@@ -12,9 +13,9 @@ SELECT
     amount,
     currency,
     reason,
-    returned_at,
-    updated_at,
-    ordered_at,
+    CAST(returns.returned_at AS VARCHAR) AS returned_at,
+    CAST(returns.updated_at AS VARCHAR) AS updated_at,
+    CAST(returns.ordered_at AS VARCHAR) AS ordered_at,
     ordered_quantity,
     ordered_amount,
     voided,
@@ -27,8 +28,12 @@ WHERE
     order_id IN (
         SELECT order_id
         FROM returns
-        WHERE updated_at >= {{ window_start }} AND updated_at < {{ window_end }}
+        WHERE returns.updated_at >= {{ window_start }} AND returns.updated_at < {{ window_end }}
     )
-    OR (order_id IS NULL AND updated_at >= {{ window_start }} AND updated_at < {{ window_end }})
-    OR updated_at IS NULL
+    OR (
+        order_id IS NULL
+        AND returns.updated_at >= {{ window_start }}
+        AND returns.updated_at < {{ window_end }}
+    )
+    OR returns.updated_at IS NULL
 {% endif %}

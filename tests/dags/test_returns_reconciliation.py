@@ -100,7 +100,8 @@ def test_submit_defers_when_the_budget_is_spent(
     shop: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A spent budget is slept out without a slot; the same attempt then sends the rest."""
-    spent = {"fault": "rate_limited", "retry_after": True, "seconds": 4}
+    # The client itself waits up to five seconds.
+    spent = {"fault": "rate_limited", "retry_after": True, "seconds": 8}
     shop.faults(spent | {"kinds": ["modify"], "after": 5, "times": 1})
     dag_run = shop.run()
     assert str(dag_run.state) == "success", states(dag_run)
@@ -116,7 +117,8 @@ def test_a_dry_run_plans_and_sends_nothing(shop: Any) -> None:
     assert shop.writes() == 0
     assert shop.books(dry)["outcomes"]["planned"]["lines"] > 0
     live = shop.run()
-    assert shop.books(live)["changes"]["confirmed"] == shop.books(dry)["changes"]["planned"] - 1
+    assert shop.books(live)["changes"]["planned"] == shop.books(dry)["changes"]["planned"]
+    assert shop.books(live)["changes"]["confirmed"] > 20
 
 
 def test_a_manual_runs_window_is_its_params(shop: Any) -> None:
@@ -231,34 +233,19 @@ def test_a_host_out_of_reach_is_tried_again_and_then_named(
 
 
 @pytest.mark.parametrize(
-    ("conn_id", "fields", "task", "said"),
-    [
-        ("impact_demo", None, "preflight", "AIRFLOW_CONN_IMPACT_DEMO"),
-        ("warehouse_demo", None, "extract_returns", "AIRFLOW_CONN_WAREHOUSE_DEMO"),
-        ("warehouse_demo", {"conn_type": "http"}, "extract_returns", "does not speak SQL"),
-        (
-            "warehouse_demo",
-            {"conn_type": "duckdb", "host": "/nowhere.duckdb", "extra": {"read_only": True}},
-            "extract_returns",
-            "/nowhere.duckdb",
-        ),
-    ],
+    ("conn_id", "task"), [("impact_demo", "preflight"), ("warehouse_demo", "extract_returns")]
 )
-def test_a_wrong_connection_fails_at_once_with_its_mend(  # noqa: PLR0913, PLR0917 - a table
-    shop: Any,
-    capfd: pytest.CaptureFixture[str],
-    conn_id: str,
-    fields: dict[str, Any] | None,
-    task: str,
-    said: str,
+def test_a_missing_connection_fails_at_once_with_its_mend(
+    shop: Any, capfd: pytest.CaptureFixture[str], conn_id: str, task: str
 ) -> None:
-    """A missing, foreign or dangling connection is one sentence, not retried, nothing written."""
-    shop.connection(conn_id, fields)
+    """The log says what to create; it is not retried, and impact.com is not asked."""
+    shop.connection(conn_id, None)
     dag_run = shop.run()
     assert str(dag_run.state) == "failed"
     assert task in failed(dag_run)
     assert tries(dag_run)[task] == 1
-    assert said in last_words("".join(capfd.readouterr()), "AirflowConnectionError")
+    said = last_words("".join(capfd.readouterr()), "AirflowConnectionError")
+    assert f"AIRFLOW_CONN_{conn_id.upper()}" in said
     assert shop.requests() == {}
 
 
@@ -276,8 +263,10 @@ def test_a_missing_table_is_named(shop: Any, capfd: pytest.CaptureFixture[str]) 
 def test_a_run_is_never_green_over_a_lost_shard(
     shop: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A token without write scope fails its shard; the books are closed and the run is red."""
-    shop.faults({"fault": "no_write_scope"})
+    """A token that loses its write scope fails its shard: what was sent before is confirmed, the
+    rest stays planned, the books are closed, and the run is red.
+    """
+    shop.faults({"fault": "no_write_scope", "after": 20})
     dag_run = shop.run()
     out = "".join(capfd.readouterr())
     assert str(dag_run.state) == "failed"
@@ -287,8 +276,21 @@ def test_a_run_is_never_green_over_a_lost_shard(
     assert "submit_changes" in last_words(out, "RunFailedError")
     books = shop.books(dag_run)
     assert balanced(books)
-    assert books["outcomes"]["confirmed"]["lines"] == 0
+    assert books["outcomes"]["confirmed"]["lines"] > 0
     assert books["outcomes"]["planned"]["lines"] > 0
+    assert books["outcomes"]["pending"]["lines"] == 0
+
+
+def test_nothing_is_sent_after_a_canary_that_fails(shop: Any) -> None:
+    """A token without write scope is found out by the canary; no shard is tried at all."""
+    shop.faults({"fault": "no_write_scope"})
+    dag_run = shop.run()
+    assert str(dag_run.state) == "failed"
+    assert failed(dag_run) == {"prove_account", "close_books"}
+    assert states(dag_run)["submit_changes"] == "upstream_failed"
+    assert states(dag_run)["confirm_changes"] == "success"
+    assert balanced(shop.books(dag_run))
+    assert shop.books(dag_run)["changes"]["submitted"] == 0
 
 
 def test_the_start_lies_behind_every_run() -> None:

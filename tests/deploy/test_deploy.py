@@ -44,7 +44,7 @@ def command(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 def lock() -> dict[str, str]:
     pins = re.findall(
-        r"^([a-z0-9][a-z0-9._-]*)==(\S+)", (ROOT / "requirements.txt").read_text(), re.M
+        r"^([a-z0-9][a-z0-9._-]*)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
     )
     return dict(pins)
 
@@ -95,9 +95,11 @@ def test_the_image_installs_the_lock_with_hashes() -> None:
     """Nothing enters the image past requirements.txt, and all that is copied may be copied."""
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert "--no-deps --require-hashes -r requirements.txt" in dockerfile
-    allowed = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.M))
+    allowed = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     copied = {
-        word for line in re.findall(r"^COPY (.+)", dockerfile, re.M) for word in line.split()[:-1]
+        word
+        for line in re.findall(r"^COPY (.+)", dockerfile, re.MULTILINE)
+        for word in line.split()[:-1]
     }
     assert copied == allowed
     assert all((ROOT / name).exists() for name in copied)
@@ -143,9 +145,9 @@ def test_the_demo_profile_fits_the_demo_program(compose: dict[str, Any]) -> None
 
 def test_help_lists_every_target() -> None:
     """`make` alone lists every command of the Makefile with what it does."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.M)
-    listed = re.findall(r"^make (\w+) +\S", command("make").stdout, re.M)
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    listed = re.findall(r"^make (\w+) +\S", command("make").stdout, re.MULTILINE)
     assert phony is not None
     assert set(listed) == targets == set(phony.group(1).split())
     assert {"setup", "demo", "up", "sandbox", "test", "lint", "lock", "env", "clean"} <= targets
@@ -163,7 +165,7 @@ def test_scripts_are_sound(script: str) -> None:
 
 
 def test_setup_refuses_a_python_that_does_not_fit(tmp_path: Path) -> None:
-    """Where only an unfit Python is found, setup ends with one sentence that says what to install."""
+    """Where only an unfit Python is found, setup ends saying what to install."""
     for name in ("bash", "dirname", "cat", "cksum"):
         (tmp_path / name).symlink_to(shutil.which(name) or "")
     old = tmp_path / "python3"

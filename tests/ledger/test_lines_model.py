@@ -95,7 +95,7 @@ def extract(ledger: Ledger, parts: list[list[Row]], *, whole: bool) -> int:
         return lines.count_read(conn, "lab", number)
 
 
-@settings(derandomize=True, deadline=None, max_examples=250)
+@settings(derandomize=True, deadline=None, max_examples=150)
 @given(extracts=extracts)
 def test_the_ledger_agrees_with_the_model(
     shared: Ledger, extracts: list[tuple[list[list[Row]], bool]]

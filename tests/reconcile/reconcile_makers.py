@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import clawback.reconcile.plan as plan_module
 from clawback.money import ZERO, quantize
 from clawback.reconcile.facts import (
     Action,
@@ -111,6 +114,17 @@ def plan(
     **more: Any,
 ) -> OrderPlan:
     return plan_order(order(lines, *actions, **more), rules, learned, now)
+
+
+@contextmanager
+def full_way() -> Iterator[None]:
+    """Plan without the quick way for simple orders."""
+    quick = plan_module.quick_plan
+    plan_module.quick_plan = lambda _plan: None
+    try:
+        yield
+    finally:
+        plan_module.quick_plan = quick
 
 
 def said(made: OrderPlan) -> dict[int, str]:

@@ -328,7 +328,7 @@ rule(
     "3 of 4 sold, then 2, then 1",
     "the second goes over what was sold and counts nothing; the third still fits",
     lambda: plan(
-        [line(3, "A", 1), line(1, "A", 3), line(2, "A", 2)], action(item("A", 4), item("B"))
+        [line(2, "A", 2), line(3, "A", 1), line(1, "A", 3)], action(item("A", 4), item("B"))
     ),
     "line 1 planned",
     "line 2 held/over_returned",
@@ -1414,6 +1414,17 @@ rule(
     "line 1 planned",
     "line 2 planned",
     "change reverse",
+)
+rule(
+    CASES,
+    "cancelled with an unknown SKU, item by item, settled",
+    "as above with full_return: items, every item at nothing already",
+    "still nothing to decide",
+    lambda: plan(
+        [line(1, "X"), cancellation(2)], action(item(now=(0, 0)), payout=money(0)), rules=ITEMWISE
+    ),
+    "line 1 already_settled",
+    "line 2 already_settled",
 )
 rule(
     CASES,

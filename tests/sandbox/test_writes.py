@@ -58,6 +58,16 @@ def test_delta_below_nothing_is_refused(desk: Any) -> None:
     assert desk.refused(desk.put(Sku="B", ItemSubTotalDelta="-60.01")) == "AMOUNT_OUT_OF_RANGE"
 
 
+@pytest.mark.parametrize(
+    "fields", [{"Quantity": "9" * 16}, {"Amount": "9" * 14, "Quantity": "1"}, {"Amount": "999"}]
+)
+def test_what_no_item_can_hold_is_refused(desk: Any, fields: dict[str, str]) -> None:
+    """§1.3: amounts of more than 14 digits are refused, and the queue goes on."""
+    desk.act("contract", None, rate="1e12")
+    assert desk.refused(desk.put(Sku="B", **fields)) == "AMOUNT_OUT_OF_RANGE"
+    assert desk.action()["Amount"] == "100.00"
+
+
 def test_indexed_items(desk: Any) -> None:
     """§3.1: Sku2, Quantity2, Amount2 and so on change further items in the same call."""
     desk.done(desk.put(Sku="A", Quantity="1", Sku2="B", Quantity2="1", Amount2="30.00"))

@@ -106,6 +106,17 @@ def test_cells_keep_their_characters(tmp_path: Path) -> None:
     assert (second.quantity, second.amount) == (1, Decimal("0.10"))
 
 
+def test_columns_that_look_like_numbers_stay_text(tmp_path: Path) -> None:
+    """Ids and amounts that are all digits keep every character on their way to the contract."""
+    path = csv(
+        tmp_path / "r.csv",
+        *(f"R{n},{n}.50,10{n}.00,return,1,2.10,USD,,2026-11-22,2026-11-22," for n in range(5)),
+    )
+    assert {(row.order_id, row.sku) for row in rows_of(path)} == {
+        (f"{n}.50", f"10{n}.00") for n in range(5)
+    }
+
+
 def test_local_times_of_a_csv_are_the_programs(tmp_path: Path) -> None:
     """Times without a zone count in the program's zone, for the window as for the contract."""
     path = csv(tmp_path / "r.csv", line(1, "A", "2026-11-22 00:30:00"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,14 @@ def test_the_window_yields_every_line_of_every_touched_order(warehouse: Connect)
     """All lines of an order touched in [start, end) come, and rows without order or time."""
     found = ids(warehouse, render(STATEMENT, **window()))
     assert sorted(found) == sorted(IN_WINDOW)
+
+
+def test_the_postgres_statement_reads_the_same(postgres: str) -> None:
+    """PostgreSQL's own statement yields the same lines, with their times as times."""
+    statement = render(SQL / "returns.postgres.sql", **window())
+    rows = [row for batch in read(from_connection(postgres), statement) for row in batch]
+    assert {row["return_id"] for row in rows} == IN_WINDOW
+    assert all(isinstance(row["updated_at"], datetime | None) for row in rows)
 
 
 def test_named_orders_are_read_whatever_their_dates(warehouse: Connect) -> None:
