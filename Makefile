@@ -21,7 +21,7 @@ sandbox: setup ## The impact.com API offline on 127.0.0.1:8585, until Ctrl-C
 	@exec .venv/bin/clawback sandbox
 
 test: setup ## The whole test suite
-	@$(PY) -m pytest -q -n 2 --dist loadgroup
+	@$(PY) -m pytest -q -n 2 --dist loadfile
 
 SEEDS ?= 200
 FIRST ?= 1

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
-from lab import NOW, Lab, Maker, action, back, stamp
 from typer.testing import CliRunner, Result
 
 from clawback.cli import app
@@ -18,6 +18,7 @@ from clawback.clock import ENV as NOW_ENV
 from clawback.demo.world import create_warehouse
 from clawback.ledger.store import URL_ENV
 from clawback.program import PROGRAMS_ENV
+from lab import NOW, Lab, Maker, action, back, stamp
 
 KEYS = {
     *("program", "run_id", "window", "lines", "read", "carried_in", "outcomes", "held"),
@@ -72,9 +73,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def desk(
-    lab_of: Maker, tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Desk]:
+def desk(lab_of: Maker, tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
     lab = lab_of([action("O-1"), action("O-2")], speed=1.0, queue_latency=0.0)
     found = Desk(lab, tmp_path, monkeypatch)
     create_warehouse(tmp_path / "shop.duckdb", [back("O-1"), back("O-2", quantity=-1)])
@@ -87,7 +86,7 @@ def desk(
     found.set(PROGRAMS_ENV, str(tmp_path))
     found.set(NOW_ENV, stamp(NOW))
     found.program()
-    yield found
+    return found
 
 
 def test_json_is_the_books_and_nothing_else(desk: Desk) -> None:
@@ -139,8 +138,6 @@ def _nobody_there(desk: Desk) -> None:
 
 def _no_table(desk: Desk) -> None:
     empty = desk.home / "empty.duckdb"
-    import duckdb
-
     duckdb.connect(str(empty)).close()
     desk.set("AIRFLOW_CONN_WAREHOUSE_SHOP", {"conn_type": "duckdb", "host": str(empty)})
 

@@ -105,7 +105,7 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     """A binary file is refused, not a traceback."""
     path = tmp_path / "shop.yaml"
     path.write_bytes(b"\xff\xfe\x00name")
-    with pytest.raises(ProgramError, match="cannot be read|is not YAML"):
+    with pytest.raises(ProgramError, match=r"cannot be read|is not YAML"):
         Program.load(path)
 
 

@@ -7,7 +7,9 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
@@ -22,6 +24,8 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(doctor)
     app.command()(decide)
+    app.command()(audit)
+    app.command()(reset)
     app.add_typer(program_app, name="program")
 
 
@@ -109,6 +113,92 @@ def _say_decided(kept: dict[str, Any]) -> None:
     replaced = f", instead of {len(kept['withdrawn'])} before" if kept["withdrawn"] else ""
     what = f"{kept['verb']} {kept['value']}".strip()
     typer.echo(f"order {kept['order_id']}: {what} kept{replaced}; the next run takes it up")
+
+
+def audit(
+    program: Name,
+    *,
+    days: Annotated[float, typer.Option(help="How far back, by the date of the order.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Compare impact.com and the warehouse with the ledger; nothing is written or planned."""
+    from clawback.impact.client import ImpactClient
+    from clawback.steps import audit as step
+
+    with told(), _at_work(program, "audit") as (rt, world):
+        account = world.account
+        with ImpactClient(account, gate=rt.gate(account.account_sid)) as client:
+            found = step.audit(rt, client, days, world.connect)
+    if as_json:
+        _print(found)
+        return
+    typer.echo(f"{found['actions_compared']} actions compared, {found['drifted']} differences")
+    for cause, part in found["drift"].items():
+        if part["count"]:
+            orders = ", ".join(part["order_ids"][:10])
+            money = f"{part['amount']} of sales, {part['payout']} of commission"
+            typer.echo(f"  {cause}: {part['count']} ({money} {found['currency']}): {orders}")
+
+
+def reset(
+    program: Name,
+    targets: Annotated[list[str], typer.Argument(help="ActionIds or order ids.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Undo every modification of some actions, then bring their orders to the desired state."""
+    from clawback.steps import reset_run
+
+    with told(), _at_work(program, "reset") as (rt, world):
+        shown = reset_run.preview(rt, targets, reason, world)
+        typer.echo(shown["markdown"], err=True)
+        if not shown["actions"]:
+            typer.echo("error: none of these actions may be reset", err=True)
+            raise typer.Exit(1)
+        if not (yes or typer.confirm("Reset them?", err=True)):
+            raise typer.Exit(1)
+        seen = shown["fingerprint"]
+        books = reset_run.reset_and_run(rt, targets, reason, whoami(), seen, world)
+    if as_json:
+        _print(books)
+        return
+    ended = {name: part["lines"] for name, part in books["outcomes"].items() if part["lines"]}
+    typer.echo(f"run {books['run_id']}: " + ", ".join(f"{n} {name}" for name, n in ended.items()))
+
+
+@contextmanager
+def _at_work(name: str, what: str) -> Iterator[tuple[Any, Any]]:
+    """The runtime of a new run of a program, and the world it works in."""
+    from clawback.ledger.store import Ledger
+    from clawback.program import Program, find_program
+    from clawback.steps.local import World
+    from clawback.steps.runtime import Runtime
+    from clawback.surroundings import account_of, warehouse_of
+
+    program, clock = Program.load(find_program(name)), Clock.from_env()
+    world = World(account_of(program), warehouse_of(program))
+    run_id = f"{what}/{clock.now():%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}"
+    with Ledger.open() as ledger:
+        yield Runtime(ledger, program, clock, run_id), world
+
+
+@program_app.command("add")
+def program_add(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and underscores.")],
+    *,
+    campaign_id: Annotated[str, typer.Option(help="impact.com's id of the program.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217, that of the account.")] = "USD",
+    dags: Annotated[Path, typer.Option(help="The folder of Airflow's Dag files.")] = Path("dags"),
+) -> None:
+    """Write a program file and its Dag file; neither replaces one that is there."""
+    from clawback.steps.scaffold import add_program
+
+    with told():
+        for path in add_program(name, campaign_id, currency, dags):
+            typer.echo(f"wrote {path}")
+    typer.echo(f"next: set its connections, then run `clawback doctor {name}`")
 
 
 def _print(data: dict[str, Any]) -> None:

@@ -49,9 +49,10 @@ class ImpactHook(BaseHook):
             conn = self.get_connection(self.impact_conn_id)
         except AirflowNotFoundException:
             raise missing(self.impact_conn_id, self.conn_type) from None
-        if conn.password:
-            mask_secret(conn.password)
-        return to_account(conn, conn.extra_dejson, self.campaign_id)
+        account = to_account(conn, conn.extra_dejson, self.campaign_id)
+        # Airflow masks the password as it was typed; what is sent has no blanks around it.
+        mask_secret(account.auth_token)
+        return account
 
     async def aaccount(self) -> Account:
         """`account()` for the triggerer: never blocks its event loop."""
@@ -59,9 +60,9 @@ class ImpactHook(BaseHook):
             conn = await self.aget_connection(self.impact_conn_id)
         except AirflowNotFoundException:
             raise missing(self.impact_conn_id, self.conn_type) from None
-        if conn.password:
-            await amask_secret(conn.password)
-        return to_account(conn, await conn.aextra_dejson(), self.campaign_id)
+        account = to_account(conn, await conn.aextra_dejson(), self.campaign_id)
+        await amask_secret(account.auth_token)
+        return account
 
     def client(self, gate: Gate | None = None) -> ImpactClient:
         """A client for tasks; `gate` counts requests and holds them to the shared budget."""

@@ -149,7 +149,7 @@ def test_update_rows_are_kept_once(ledger: Ledger) -> None:
 
 def test_items_are_replaced_whole_and_in_order(ledger: Ledger) -> None:
     """Saving an action's items leaves none of the old ones, and other actions' alone."""
-    first = [Item("B", 1, Decimal("60"), 1, Decimal("60")), Item("A", 2, Decimal("40"), None, None)]
+    first = [Item("B", 1, Decimal(60), 1, Decimal(60)), Item("A", 2, Decimal(40), None, None)]
     with ledger.begin() as conn:
         stock.save_items(conn, ACCOUNT, {"1": first, "2": first})
         stock.save_items(conn, ACCOUNT, {"1": first[:1]})

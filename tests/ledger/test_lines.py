@@ -108,7 +108,7 @@ def test_an_older_row_stands_aside(desk: Desk) -> None:
 
 
 def test_same_time_other_content_is_invalid(desk: Desk) -> None:
-    """Of two rows of one key and time that differ, the second is invalid and says how to mend it."""
+    """Of two rows of one key and time that differ, the second is invalid, with the mend."""
     assert desk.read([valid_row("a"), valid_row("b")]) == {"valid": 1, "invalid": 1}
     (bad,) = [row for row in desk.rows() if row["status"] == "invalid"]
     assert bad["errors"] is not None
@@ -118,7 +118,7 @@ def test_same_time_other_content_is_invalid(desk: Desk) -> None:
 
 
 def test_a_row_changed_without_a_new_time_does_not_hide_its_line(desk: Desk) -> None:
-    """Other content at the same time is invalid in a later read, and what was known still counts."""
+    """Other content at the same time is invalid later too, and what was known still counts."""
     desk.read([valid_row("a")])
     assert desk.read([valid_row("b")]) == {"invalid": 1}
     assert (desk.main()["content"], desk.main()["vanished"], desk.counted) == ("a", False, 1)

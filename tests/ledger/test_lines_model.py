@@ -47,31 +47,28 @@ class Model:
         self.gone: dict[Key, bool] = {}
 
     def read(self, rows: list[Row], *, whole: bool) -> None:
+        """One extract of these rows."""
+        now: set[Key] = set()
         for row in rows:
-            key = (row.order_id, row.return_id)
-            if isinstance(row, BadRow):
-                continue
-            hour, known = row.updated_at.hour, self.newest.get(key)
-            if known is None or hour > known[0] or (hour, row.content) == known:
-                if known is None or row.content != known[1] or not self._here(key, known):
-                    self.newest[key] = (hour, row.content)
-                elif hour > known[0] and key not in self.read_now:
-                    self.newest[key] = (hour, row.content)
-                self.gone[key] = False
-                self.read_now.add(key)
+            if isinstance(row, ReturnRow):
+                self._meet((row.order_id, row.return_id), row, now)
         if whole:
             orders = {row.order_id for row in rows}
             keys = {(row.order_id, row.return_id) for row in rows}
-            for key in self.newest:
-                if key[0] in orders and key not in keys:
-                    self.gone[key] = True
+            absent = {key for key in self.newest if key[0] in orders and key not in keys}
+            self.gone |= dict.fromkeys(absent, True)
 
-    def begin(self) -> None:
-        self.read_now: set[Key] = set()
-
-    def _here(self, key: Key, known: tuple[int, str]) -> bool:
-        del known
-        return key in self.read_now
+    def _meet(self, key: Key, row: ReturnRow, now: set[Key]) -> None:
+        hour, known = row.updated_at.hour, self.newest.get(key)
+        if known is not None:
+            older = hour < known[0]
+            conflict = hour == known[0] and row.content != known[1]
+            duplicate = key in now and row.content == known[1]
+            if older or conflict or duplicate:
+                return
+        self.newest[key] = (hour, row.content)
+        self.gone[key] = False
+        now.add(key)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +97,7 @@ def extract(ledger: Ledger, parts: list[list[Row]], *, whole: bool) -> int:
 def test_the_ledger_agrees_with_the_model(
     shared: Ledger, extracts: list[tuple[list[list[Row]], bool]]
 ) -> None:
-    """Rows read are rows ascribed, the newest of each key counts, and what is absent has vanished."""
+    """Rows read are rows ascribed, the newest of each key counts, what is absent has vanished."""
     with shared.begin() as conn:
         for table in (return_lines, run_table, programs):
             conn.execute(delete(table))
@@ -108,7 +105,6 @@ def test_the_ledger_agrees_with_the_model(
     model = Model()
     for parts, whole in extracts:
         rows = [row for batch in parts for row in batch]
-        model.begin()
         model.read(rows, whole=whole)
         assert extract(shared, parts, whole=whole) == len(rows)
     with shared.read() as conn:
@@ -117,6 +113,4 @@ def test_the_ledger_agrees_with_the_model(
             (r["order_id"], r["return_id"]): (r["content"], r["vanished"])
             for r in conn.execute(here).mappings()
         }
-    assert found == {
-        key: (content, model.gone[key]) for key, (_, content) in model.newest.items()
-    }
+    assert found == {key: (content, model.gone[key]) for key, (_, content) in model.newest.items()}

@@ -80,6 +80,14 @@ def test_a_missing_migration_is_told_where_upgrading_is_not_wanted(new_url: NewU
         Ledger.open(new_url(), upgrade=False)
 
 
+def test_a_ledger_of_a_newer_version_is_told(ledger: Ledger, ledger_url: str) -> None:
+    """A migration that this version does not know is refused, not run over."""
+    with ledger.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'from_tomorrow'")
+    with pytest.raises(LedgerError, match="from_tomorrow, which this version does not know"):
+        Ledger.open(ledger_url)
+
+
 def test_two_processes_may_upgrade_at_once(new_url: NewUrl) -> None:
     """Of two first starts at the same time, neither fails, and the ledger is whole."""
     url = new_url()
@@ -113,9 +121,9 @@ def test_an_upsert_updates_only_what_it_names(ledger: Ledger) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
     """An error inside `begin` takes back all that was written in it."""
-    with pytest.raises(RuntimeError), ledger.begin() as conn:
-        upsert(conn, request_counts, [{"run_id": "r", "kind": "modify", "n": 1}])
-        raise RuntimeError
+    two = [{"run_id": "r", "kind": "modify", "n": 1}, {"run_id": "r", "kind": "modify", "n": None}]
+    with pytest.raises(IntegrityError), ledger.begin() as conn:
+        upsert(conn, request_counts, two)
     assert content_of(ledger)["request_counts"] == 0
 
 

@@ -54,7 +54,7 @@ def test_without_thresholds_nothing_waits(lab_of: Maker) -> None:
     """A program that names no threshold sends its plan at once."""
     lab = shop(lab_of)
     assert weigh(planned(lab))["over"] is False
-    assert counted(lab.run()) == {"confirmed": 3}
+    assert counted(lab.run(world=lab.world(approved_by=None))) == {"confirmed": 3}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_run_at_the_command_line_waits_unless_told_yes(lab_of: Maker) -> None:
     """Over the thresholds `clawback run` leaves the plan, and --yes is a person's word."""
     lab = shop(lab_of, changes=1)
     heard: dict[str, Any] = {}
-    books = lab.run(world=lab.world(tell=heard.__setitem__))
+    books = lab.run(world=lab.world(tell=heard.__setitem__, approved_by=None))
     assert counted(books) == {"planned": 3}
     assert "--yes" in heard["approve_changes"]["said"]
     lab.pass_time(hours=1)

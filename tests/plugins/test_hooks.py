@@ -174,8 +174,9 @@ def test_the_token_is_masked_and_never_shown(
 ) -> None:
     """The masker knows the token as soon as the hook does, and no repr or log line holds it."""
     caplog.set_level(logging.DEBUG)
-    hook = ImpactHook(connect(password=TOKEN))
+    hook = ImpactHook(connect(password=f" {TOKEN}\n"))
     account = hook.account()
+    assert account.auth_token == TOKEN
     hook.test_connection()
     assert redact(f"my {TOKEN}") == "my ***"
     assert TOKEN not in repr(account) + repr(hook) + repr(hook.client().__dict__)

@@ -190,8 +190,6 @@ def test_an_adjustment_without_amount_is_held() -> None:
     assert said(plan([adjustment(1, "A", None, **given)], action(item()))) == {
         1: "held/baseline_unknown"
     }
-    zero = line(1, "A", 1, None, ordered_quantity=0, ordered_amount=money(9))
-    assert said(plan([zero], action(item()), rules=ORDERWISE)) == {1: "held/baseline_unknown"}
 
 
 def test_units_multiply() -> None:

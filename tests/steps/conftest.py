@@ -11,9 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab
-
 from clawback.ledger.store import Ledger
+from lab import Lab
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def fallen(
     now = {n: left[n, sku] for n in places}
     sold = sum(held(first[n])[0] for n in places)
     worth = sum(held(first[n])[1] for n in places)
-    if any(line["currency"] not in {None, "", "USD"} for line in lines):
+    if any(line["currency"] not in {None, "", "USD"} and line["amount"] for line in lines):
         return now
     if any(line["ordered_quantity"] not in {None, sold} for line in lines):
         return now
@@ -145,7 +145,9 @@ def differs(wanted: Row, shown: Row) -> str:
         return "is reversed"
     if "total" in wanted:
         off = abs(Decimal(shown["Amount"]) - wanted["total"])
-        return "" if off <= CENT * len(shown["Items"]) else f"{shown['Amount']} != {wanted['total']}"
+        return (
+            "" if off <= CENT * len(shown["Items"]) else f"{shown['Amount']} != {wanted['total']}"
+        )
     for n, item in enumerate(shown["Items"]):
         quantity, amount = wanted["items"][n, item["Sku"]]
         is_quantity, is_amount = held(item)

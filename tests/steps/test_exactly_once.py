@@ -10,14 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
-from lab import Lab, Maker, action, back, cancelled, counted
 
 from clawback.errors import ClawbackError
 from clawback.impact.errors import AuthenticationError, Unavailable
-from clawback.ledger.tables import changes, runs, submissions
+from clawback.ledger.tables import changes, events, evidence, runs, submissions
 from clawback.steps import approve, confirm, extract, plan, preflight, submit, sync
 from clawback.steps.close import close
 from clawback.steps.runtime import RunKind, RunRequest, Runtime
+from lab import Lab, Maker, action, back, cancelled, counted
 
 REQUEST = RunRequest(RunKind.MANUAL)
 
@@ -155,7 +155,7 @@ def test_steps_may_be_repeated(lab_of: Maker) -> None:
 
 def test_a_spent_budget_waits_and_goes_on(lab_of: Maker) -> None:
     """With the hour's requests spent, submit asks to be called again when they come back."""
-    lab = lab_of([action(f"O-{n}") for n in range(8)], rate_limit="10/3600")
+    lab = lab_of([action(f"O-{n}") for n in range(8)], rate_limit="8/3600")
     lab.rows = [back(f"O-{n}") for n in range(8)]
     lab.choices = {"budget": {"reserve_share": 0}}
     rt = prepared(lab)
@@ -256,6 +256,22 @@ def test_two_runs_over_the_same_days_write_once(lab_of: Maker) -> None:
     assert sorted(b["commission_recovered"] for b in books) == ["0.00", "2.00"]
     assert (len(lab.writes), lab.items(one["Id"])["A"]) == (1, (1, 20))
     assert all(b["unexplained"] == 0 for b in books)
+
+
+def test_what_has_happened_stays_told(lab_of: Maker) -> None:
+    """Events and evidence are only ever appended: a later run changes none of the earlier."""
+    lab = lab_of([action("O-1", ("A", 4, "80.00"))])
+    lab.rows = [back("O-1")]
+    lab.run()
+    before = {table.name: lab.table(table) for table in (events, evidence)}
+    assert all(before.values())
+    lab.rows.append(back("O-1", id="R-2"))
+    lab.pass_time(hours=1)
+    lab.run()
+    for table in (events, evidence):
+        after = sorted(lab.table(table), key=lambda row: row["id"])
+        assert after[: len(before[table.name])] == before[table.name]
+        assert len(after) > len(before[table.name])
 
 
 def test_the_token_is_nowhere(lab_of: Maker) -> None:

@@ -231,7 +231,7 @@ def test_invalid_rows_are_named_and_stop_nothing(lab_of: Maker) -> None:
 
 
 def test_every_kind_of_hold_leaves_its_action_alone(lab_of: Maker) -> None:
-    """Over-returns, unknown and doubled SKUs, other currencies and two actions wait for a person."""
+    """Over-returns, unknown or doubled SKUs, other currencies and two actions are held."""
     twice = action("dup")
     twice["Items"] = [item("A", 2, "40.00"), item("A", 1, "20.00")]
     lab = lab_of(

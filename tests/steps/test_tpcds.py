@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from lab import counted, held
 
 from clawback.warehouse.connections import from_files
+from lab import counted, held
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "tpcds-web"
 PRESENT = datetime(2026, 11, 23, tzinfo=UTC)

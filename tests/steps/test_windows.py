@@ -5,17 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from lab import NOW, ORDERED, Maker, action, back, cancelled, counted, stamp
 
 from clawback.steps.preflight import WindowError
 from clawback.steps.runtime import RunKind
+from lab import NOW, ORDERED, Maker, action, back, cancelled, counted, stamp
 
 DAY = timedelta(days=1)
 
 
 def test_a_second_run_sends_nothing(lab_of: Maker) -> None:
     """Over settled data the second run writes nothing, and its books balance."""
-    lab = lab_of([action("O-1"), action("O-2"), action("O-3", ("A", 2, "40.00"), ("B", 3, "60.00"))])
+    lab = lab_of(
+        [action("O-1"), action("O-2"), action("O-3", ("A", 2, "40.00"), ("B", 3, "60.00"))]
+    )
     lab.rows = [back("O-1"), cancelled("O-2"), back("O-3", "A", 2), back("O-3", "B", 1, id="R-b")]
     books = lab.run()
     assert counted(books) == {"confirmed": 4}
@@ -46,7 +48,8 @@ def test_a_row_loaded_six_hours_late_is_read(lab_of: Maker) -> None:
     lab.run(RunKind.SCHEDULED)
     lab.rows.append(back("O-2", at=lab.clock.now() - timedelta(hours=6)))
     lab.pass_time(days=1)
-    assert lab.run(RunKind.SCHEDULED) and lab.outcomes()["O-2", "A"] == "confirmed"
+    lab.run(RunKind.SCHEDULED)
+    assert lab.outcomes()["O-2", "A"] == "confirmed"
 
 
 def test_a_backfill_reads_its_own_window(lab_of: Maker) -> None:

@@ -64,6 +64,11 @@ class Ledger:
             ) from None
         if current == head():
             return
+        if current is not None and current not in _revisions():
+            raise LedgerError(
+                f"the ledger at {self.engine.url.render_as_string()} is at migration {current}, "
+                "which this version does not know; install the version of Clawback that wrote it"
+            )
         if not upgrade:
             raise LedgerError(
                 f"the ledger is at migration {current or 'none'}, this version needs {head()}; "
@@ -106,6 +111,10 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _revisions() -> set[str]:
+    return {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def head() -> str:

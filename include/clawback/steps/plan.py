@@ -221,7 +221,7 @@ class Writer:
             if change_id not in won:
                 outcome, change_id = Outcome.PENDING, None
         elif outcome in _SHOWN and (opened := some.open.get(verdict.action_id)):
-            # The lists may show the effect before the change is confirmed: it is still the change's.
+            # The lists may show its effect before the change is confirmed: it is the change's.
             if verdict.line_id in some.open_lines.get(opened["id"], ()):
                 outcome, change_id = Outcome.PENDING, opened["id"]
         elif outcome is Outcome.ALREADY_SETTLED:
