@@ -45,6 +45,7 @@ def told() -> Iterator[None]:
 
 
 Name = Annotated[str, typer.Argument(help="The program file, or its name.")]
+_HELD = "held:"
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skip": "bright_black"}
 
 
@@ -73,7 +74,12 @@ def doctor(program: Name, *, as_json: Json = False) -> None:
 
 
 def decide(  # noqa: PLR0913 - one argument per option of the command line
-    order_id: Annotated[str, typer.Argument(help="The order id, as the warehouse writes it.")],
+    order_id: Annotated[
+        str,
+        typer.Argument(
+            help="The order id, as the warehouse writes it; held:REASON is every order held so."
+        ),
+    ],
     verb: Annotated[
         str,
         typer.Argument(
@@ -92,18 +98,16 @@ def decide(  # noqa: PLR0913 - one argument per option of the command line
     from clawback.program import Program, find_program
     from clawback.steps import decide as step
 
+    who: dict[str, Any] = {"reason": reason, "by": by or whoami(), "now": Clock.from_env().now()}
     with told(), Ledger.open() as ledger:
-        kept = step.decide(
-            ledger,
-            Program.load(find_program(program)),
-            order_id,
-            verb,
-            value,
-            reason=reason,
-            by=by or whoami(),
-            now=Clock.from_env().now(),
-        )
-    _say_decided(kept)
+        loaded = Program.load(find_program(program))
+        if order_id.startswith(_HELD):
+            hold = order_id.removeprefix(_HELD)
+            kept = step.decide_held(ledger, loaded, hold, verb, value, **who)
+        else:
+            kept = [step.decide(ledger, loaded, order_id, verb, value, **who)]
+    for one in kept:
+        _say_decided(one)
 
 
 def _say_decided(kept: dict[str, Any]) -> None:

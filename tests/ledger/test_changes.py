@@ -31,6 +31,7 @@ POSSIBLE = {
     ("queued", "confirmed"),
     ("queued", "rejected"),
     ("queued", "locked"),
+    ("queued", "dropped"),
     ("queued", "sending"),
     ("dropped", "planned"),
     ("refused", "planned"),

@@ -101,7 +101,11 @@ def test_two_processes_may_upgrade_at_once(new_url: NewUrl) -> None:
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=200)[1] for process in started]
+    try:
+        said = [process.communicate(timeout=100)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
     assert [process.returncode for process in started] == [0, 0], said
     with Ledger.open(url, upgrade=False) as ledger:
         assert tables_of(ledger) >= set(metadata.tables)

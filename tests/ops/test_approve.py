@@ -12,6 +12,7 @@ from clawback.ledger.tables import approvals, changes, events
 from clawback.program import Program
 from clawback.steps.approve import PlanMovedError, approve, ask, refuse, time_out, weigh
 from clawback.steps.close import close
+from clawback.steps.decide import decide, decide_held
 from clawback.steps.extract import extract
 from clawback.steps.plan import plan
 from clawback.steps.preflight import preflight
@@ -137,8 +138,44 @@ def test_a_refused_plan_sends_nothing_and_is_held(lab_of: Maker) -> None:
     assert lab.writes == []
     books = close(rt)
     assert books["held"] == {"approval_refused": 3}
-    assert {row["error"] for row in lab.table(changes)} == {"Ann refused this change: wrong week"}
+    said = "Ann refused this change: wrong week; answer retry to let it go after all"
+    assert {row["error"] for row in lab.table(changes)} == {said}
     assert {row["answer"] for row in lab.table(approvals)} == {"refused"}
+
+
+@both
+def test_a_refusal_holds_until_someone_decides_to_retry(lab_of: Maker) -> None:
+    """Not even a plan that is now under the thresholds, or --yes, sends what a person refused."""
+    lab = shop(lab_of, changes=1)
+    rt = planned(lab)
+    refuse(rt, "Ann")
+    close(rt)
+    lab.choices["approval"] = {}
+    for by in (None, "Bob with --yes"):
+        lab.pass_time(hours=1)
+        assert lab.run(world=lab.world(approved_by=by))["held"] == {"approval_refused": 3}
+    assert lab.writes == []
+    one = {"reason": "mended", "by": "Ann", "now": lab.clock.now()}
+    decide(lab.ledger, lab.program, "O-1", "retry", **one)
+    lab.pass_time(hours=1)
+    assert counted(lab.run(world=lab.world(approved_by=None))) == {"confirmed": 1, "held": 2}
+    rest = {"reason": "mended", "by": "Ann", "now": lab.clock.now()}
+    kept = decide_held(lab.ledger, lab.program, "approval_refused", "retry", **rest)
+    assert [d["order_id"] for d in kept] == ["O-2", "O-3"]
+    lab.pass_time(hours=1)
+    assert counted(lab.run(world=lab.world(approved_by=None)))["confirmed"] == 2
+
+
+def test_another_change_is_not_bound_by_the_refusal(lab_of: Maker) -> None:
+    """Once the rows are corrected it is another change, and goes by the thresholds."""
+    lab = shop(lab_of, 1, changes=0)
+    rt = planned(lab)
+    refuse(rt, "Ann")
+    close(rt)
+    lab.choices["approval"] = {}
+    lab.pass_time(hours=1)
+    lab.rows = [back("O-1", "A", 2, updated=lab.clock.now())]
+    assert counted(lab.run(world=lab.world(approved_by=None))) == {"confirmed": 1}
 
 
 def test_a_time_out_is_no_refusal(lab_of: Maker) -> None:

@@ -62,7 +62,7 @@ def test_planted_drifts_are_found_by_their_cause(lab_of: Maker) -> None:
     lab.act("modify", ids["O-1"], fields={"Sku": "B", "Quantity": "0", "Amount": "0"})
     lab.act("reset", ids["O-2"])
     lab.act("contract", ids["O-3"], factor="1.5")
-    lab.act("modify", ids["O-3"], fields={"CustomerStatus": "EXISTING"})
+    lab.act("modify", ids["O-3"], fields={"Sku": "B", "Quantity": "1", "Amount": "60.00"})
     missing(lab, "O-4")
     lab.rows = [row for row in lab.rows if row["order_id"] != "O-5"]
     lab.pass_time(days=2)

@@ -57,7 +57,7 @@ def test_doctor_prints_a_line_a_check(shop: Lab) -> None:
     (shop.home / "lab.yaml").write_text("name: lab")
     broken = call("doctor", "lab")
     assert broken.exit_code == 1
-    assert "campaign_id: is missing; currency: is missing" in broken.stdout
+    assert "campaign_id: is missing; add it; currency: is missing" in broken.stdout
     assert "→ add it" in broken.stdout
 
 
@@ -72,6 +72,10 @@ def test_decide_keeps_a_decision(shop: Lab) -> None:
     wrong = call("decide", "O-9", "retry", "--program", "lab", "--reason", "x")
     assert wrong.exit_code == 1
     assert wrong.stderr.startswith("error: program 'lab' has no return line of order 'O-9'")
+    every = call("decide", "held:unknown_sku", *words[2:])
+    assert "order O-2: ignore kept, instead of 1 before" in every.stdout
+    none = call("decide", "held:contested", *words[2:])
+    assert "no order that is held as contested" in none.stderr
     taken = call(*words[:2], "withdraw", *words[3:])
     assert "1 decisions withdrawn" in taken.stdout
 

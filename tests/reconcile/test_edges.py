@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import product
 
@@ -25,18 +26,21 @@ from reconcile_makers import (
 )
 
 from clawback.reconcile.answers import NO_ANSWERS, Answers, Context
-from clawback.reconcile.evidence import learn, payout_surprise
+from clawback.reconcile.evidence import judge, learn, payout_surprise
 from clawback.reconcile.facts import (
     ActionState,
     Decision,
     Desired,
+    Item,
     ItemTarget,
+    Judgement,
     Learned,
     Normalise,
     Observed,
     Request,
     Verb,
 )
+from clawback.reconcile.originals import UpdateRow, baseline, items_from_updates
 from clawback.reconcile.outcomes import Outcome
 from clawback.reconcile.plan import _full_plan
 from clawback.reconcile.quick import quick_plan
@@ -453,3 +457,153 @@ def test_a_reversal_does_not_end_the_lesson() -> None:
     assert taught(2) is True
     assert taught(1) is False
     assert taught(3) is False
+
+
+def test_tolerance_is_so_many_minor_units() -> None:
+    """A program may widen or close the difference that is none."""
+    held = action(item(now=(1, "50.02")))
+    for units, told in ((0, "planned"), (1, "planned"), (2, "already_settled")):
+        rules = replace(RULES, tolerance_units=units)
+        assert said(plan([line(1, "A", 1, 50)], held, rules=rules)) == {1: told}
+
+
+def test_the_safety_margin_includes_its_end() -> None:
+    """Two hours before locking a change is urgent."""
+    made = plan([line()], action(item(), locking_at=NOW + RULES.safety_margin))
+    assert made.changes[0].urgent
+
+
+def test_any_other_currency_is_another() -> None:
+    """It does not matter which of two codes comes first in the alphabet."""
+    held = action(item())
+    assert said(plan([line(1, "A", 1, 9, currency="ZAR")], held)) == {1: "held/currency_mismatch"}
+    odd = item("A", now=(1, 50), original_quantity=None, original_amount=None)
+    given = {"ordered_quantity": 2, "ordered_amount": money(100), "currency": "ZAR"}
+    assert said(plan([line(1, "A", 1, None, **given)], action(odd))) == {1: "held/baseline_unknown"}
+
+
+@pytest.mark.parametrize(("amount", "left"), [("100.50", "0"), ("99.50", "0.5"), ("98", "2")])
+def test_an_amount_never_falls_below_zero(amount: str, left: str) -> None:
+    """Near zero the remaining amount is exact, and never negative."""
+    lines = [line(1, "A", 1, amount)]
+    with full_way():
+        assert wants(plan(lines, action(item(), item("B")))) == [f"A:1/{left}"]
+
+
+def test_over_returns_say_how_much_was_left() -> None:
+    """The note of an over-returned line gives both figures."""
+    made = plan([line(1, "A", 1), line(2, "A", 2), adjustment(3, "A", 20)], action(item()))
+    assert "2 of A came back where 1 were left" in made.verdicts[1].note
+    made = plan([adjustment(1, "A", 30), adjustment(2, "A", 90)], action(item()))
+    assert "90 off A was paid back where 70 was left" in made.verdicts[1].note
+    made = plan([adjustment(1, "", 30), adjustment(2, "", 90)], action(item()))
+    assert "90 off the order was paid back where 70 was left" in made.verdicts[1].note
+    assert said(plan([adjustment(1, "A", "100.01")], action(item()))) == {1: "planned"}
+    assert said(plan([adjustment(1, "A", "100.02")], action(item()))) == {1: "held/over_returned"}
+
+
+def test_an_unknown_item_does_not_stop_another() -> None:
+    """One item held for its baseline, the other goes ahead; at nothing, it does not matter."""
+    unknown = {"original_quantity": None, "original_amount": None}
+    lines = [line(1, "A", 1, 5), line(2, "B", 2)]
+    first = {"original_amount": money(200), "original_payout": money(20)}
+    made = plan(lines, action(item("A", now=(1, 9), **unknown), item("B"), **first))
+    assert said(made) == {1: "held/baseline_unknown", 2: "planned"}
+    assert wants(made) == ["B:0/0"]
+    made = plan(lines, action(item("A", now=(0, 0), **unknown), item("B"), **first))
+    assert wants(made) == ["reverse"]
+
+
+def test_free_units_are_covered_one_by_one() -> None:
+    """Without money, units alone tell which lines earlier reductions cover."""
+    held = action(item("G", 5, 0, now=(4, 0)), item("B"))
+    made = plan([line(1, "G"), line(2, "G"), line(3, "G")], held)
+    assert said(made) == {1: "already_settled", 2: "planned", 3: "planned"}
+
+
+def test_a_cent_does_not_uncover_a_line() -> None:
+    """A line a cent above what was taken off is covered."""
+    held = action(item("A", 3, 150, now=(2, 100)), item("B"))
+    made = plan([line(1, "A", 1, "50.01"), line(2, "A", 1, 50)], held)
+    assert said(made) == {1: "already_settled", 2: "planned"}
+    held = action(amount="60.01", original_amount=money(100))
+    assert said(plan([line(1, "A", 1, 40)], held)) == {1: "already_settled"}
+    held = action(amount="60.02", original_amount=money(100))
+    assert said(plan([line(1, "A", 1, 40)], held)) == {1: "planned"}
+
+
+def test_amounts_off_an_order_are_covered_in_turn() -> None:
+    """What items lost beyond their own returns covers amounts off the order, in order."""
+    held = action(item("A", now=(2, 90)), item("B", 2, 200, now=(2, 180)))
+    made = plan([adjustment(1, "", 30), adjustment(2, "", 15)], held)
+    assert said(made) == {1: "already_settled", 2: "planned"}
+    held = action(item("A", now=(1, 44)), item("B", 2, 200, now=(2, 176)))
+    made = plan([line(1, "A", 1, 50), adjustment(2, "", 30), adjustment(3, "", 25)], held)
+    assert said(made) == {1: "already_settled", 2: "already_settled", 3: "planned"}
+    assert wants(made) == ["A:-/39 B:-/156"]
+
+
+def test_two_lines_are_put_in_order() -> None:
+    """The earlier return counts, whichever is given first."""
+    assert said(plan([line(2, "A", 1), line(1, "A", 2)], action(item()))) == {
+        1: "planned",
+        2: "held/over_returned",
+    }
+
+
+def test_a_decision_on_a_simple_order_counts() -> None:
+    """The quick way never passes a decision by."""
+    made = plan([line()], action(item()), decisions=(Decision("stand_back", "", "", ""),))
+    assert said(made) == {1: "ignored"}
+
+
+def test_a_cent_above_our_change_is_not_contested() -> None:
+    """For orders tracked without items too."""
+    settled = Desired(amount=money(60))
+    lines = [line(1, "A", 1, 40), line(2, "B", 1, 10)]
+    for now, told in (("60.01", "planned"), ("60.02", "held/contested")):
+        held = action(amount=now, original_amount=money(100), settled_by_us=settled)
+        assert said(plan(lines, held))[2] == told
+
+
+def test_doubt_looks_at_the_named_item() -> None:
+    """The amount that the lists must show is that of the items that were changed."""
+    before = action(item(), item("B", 2, 80))
+    desired = Desired(items=(ItemTarget("A", 1, money(50)),))
+    for amount, told in ((130, Judgement.DOUBT), (150, Judgement.WAITING)):
+        seen = Observed(ActionState.PENDING, money(amount), money(1))
+        found = judge(desired, before, seen, None, deadline_passed=False, tolerance=money("0.01"))
+        assert found is told
+
+
+def test_creation_records_are_those_of_the_first_instant() -> None:
+    """A later row marked as creation is none; an unmarked first one at CreationDate is."""
+    born = NOW - timedelta(days=9)
+
+    def row(n: int, hours: int, amount: int, disposition: str) -> UpdateRow:
+        at = born + timedelta(hours=hours)
+        return UpdateRow(str(n), "A", 2, money(amount), money(0), disposition, at)
+
+    again = items_from_updates([row(1, 0, 100, "IR_BLANK"), row(2, 5, -9, "IR_BLANK")], money(91))
+    assert (again.original_amount, again.unknown) == (100, {"A"})
+    unmarked = items_from_updates([row(1, 0, 100, ""), row(2, 5, -9, "")], money(91), born)
+    assert unmarked.items[0].original_amount == 100
+    late = items_from_updates([row(2, 5, -9, "")], money(-9), born)
+    assert late.items[0].quantity == 0
+    early = row(3, 0, 5, "A")
+    whole = items_from_updates(
+        [row(1, 0, 100, "IR_BLANK"), replace(early, sku=""), replace(early, id="4", sku="B")],
+        money(110),
+    )
+    assert [i.sku for i in whole.items] == ["A", "B"]
+
+
+def test_a_baseline_needs_both_figures() -> None:
+    """A quantity without amount is no baseline; an ordered quantity equal to the present is."""
+    half = Item("A", 1, money(50), 2, None, touched=True)
+    assert baseline(half, [], "USD").conflict
+    touched = Item("A", 2, money(50), None, None, touched=True)
+    given = line(1, ordered_quantity=2, ordered_amount=money(100))
+    assert baseline(touched, [line(2), given], "USD")[:2] == (2, 100)
+    twice = [given, line(2, ordered_quantity=3)]
+    assert "both 2 and 3" in baseline(touched, twice, "USD").conflict

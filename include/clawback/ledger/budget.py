@@ -17,6 +17,7 @@ from clawback.ledger.tables import budget_uses, budgets
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 DEFAULT_ALLOWANCE = 1000
 """Requests an hour for everything that is not listed otherwise (reference §6)."""
 _TOO_MANY = 429
@@ -119,23 +120,23 @@ def _use(conn: Connection, said: RowMapping, now: datetime) -> None:
     if said["remaining"] is not None:
         left = max(said["remaining"] - 1, 0)
         conn.execute(update(budgets).where(budgets.c.account == account).values(remaining=left))
-    minute = now.replace(second=0, microsecond=0)
-    upsert(conn, budget_uses, [{"account": account, "minute": minute, "n": 0}])
-    here = (budget_uses.c.account == account) & (budget_uses.c.minute == minute)
+    second = now.replace(microsecond=0)
+    upsert(conn, budget_uses, [{"account": account, "second": second, "n": 0}])
+    here = (budget_uses.c.account == account) & (budget_uses.c.second == second)
     conn.execute(update(budget_uses).where(here).values(n=budget_uses.c.n + 1))
     old = now - 2 * HOUR
     conn.execute(
-        delete(budget_uses).where(budget_uses.c.account == account, budget_uses.c.minute < old)
+        delete(budget_uses).where(budget_uses.c.account == account, budget_uses.c.second < old)
     )
 
 
 def _used(conn: Connection, account: str, since: datetime) -> int:
-    here = (budget_uses.c.account == account) & (budget_uses.c.minute > since - MINUTE)
+    here = (budget_uses.c.account == account) & (budget_uses.c.second > since - SECOND)
     return int(conn.scalar(select(func.coalesce(func.sum(budget_uses.c.n), 0)).where(here)) or 0)
 
 
 def _free_at(conn: Connection, account: str, since: datetime) -> datetime:
-    """When the oldest minute that counts no longer does."""
-    here = (budget_uses.c.account == account) & (budget_uses.c.minute > since - MINUTE)
-    oldest = conn.scalar(select(func.min(budget_uses.c.minute)).where(here)) or since
-    return oldest + HOUR + MINUTE
+    """When the oldest second that counts no longer does."""
+    here = (budget_uses.c.account == account) & (budget_uses.c.second > since - SECOND)
+    oldest = conn.scalar(select(func.min(budget_uses.c.second)).where(here)) or since
+    return oldest + HOUR + SECOND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 from clawback.errors import ClawbackError
 
 URL_ENV = "CLAWBACK_LEDGER_URL"
+# Alembic tells which database it looks at, every time; that is noise in a task's log.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 60
 _CHUNK = 500

@@ -335,10 +335,10 @@ budgets = Table(
 )
 
 budget_uses = Table(
-    "budget_uses",  # requests of an account, by minute
+    "budget_uses",  # requests of an account, by second
     metadata,
     Column("account", String(64), primary_key=True),
-    Column("minute", Utc, primary_key=True),
+    Column("second", Utc, primary_key=True),
     Column("n", Integer, nullable=False),
 )
 

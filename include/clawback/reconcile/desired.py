@@ -103,7 +103,7 @@ def _holding(sku: str, items: list[Item], claims: list[Claim], made: Draft) -> H
         quantity, amount = items[0].quantity, items[0].amount
         skus: tuple[str, ...] = (items[0].sku,)
     else:
-        base, quantity, amount = _duplicates(items, own, action.currency, accept)
+        base, quantity, amount = _duplicates(items, action.currency, accept)
         skus = tuple(dict.fromkeys(item.sku for item in items))
     made_of = Holding(
         sku, quantity, amount, base.quantity, base.amount, claims, base.quantity, base.amount, skus
@@ -126,13 +126,9 @@ def _own(claim: Claim, sku: str, rules: Rules) -> bool:
     return not line.parent_sku or impact_sku(line.key.sku, rules) == sku
 
 
-def _duplicates(
-    items: list[Item], own: list[Line], currency: str, accept: str
-) -> tuple[Baseline, int, Decimal]:
+def _duplicates(items: list[Item], currency: str, accept: str) -> tuple[Baseline, int, Decimal]:
     """Several lines of one SKU as one: their sums; each line's own baseline must be known."""
-    total = sum(i.original_quantity or i.quantity for i in items)
-    whole = [line for line in own if line.ordered_quantity == total]
-    bases = [baseline(item, (), currency, accept or ("impact" if whole else "")) for item in items]
+    bases = [baseline(item, (), currency, accept) for item in items]
     conflict = next((b.conflict for b in bases if b.conflict), "")
     return (
         Baseline(

@@ -1,26 +1,42 @@
 """approve_changes: writes into the ledger which of the run's changes may be sent, and who said so.
 
-A change that is planned again is not approved: an answer holds only for what was shown.
+A change that is planned again is not approved: an approval holds only for what was shown. A refusal
+holds for the same change until someone decides to retry its order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from clawback.errors import ClawbackError
 from clawback.ledger import changes as book
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
+from clawback.ledger.decisions import RETRY, in_force
+from clawback.ledger.store import chunks
 from clawback.ledger.tables import approvals, changes, events
+from clawback.reconcile.facts import Decision
 from clawback.reconcile.outcomes import Hold
 from clawback.steps.runtime import Runtime
 from clawback.steps.weigh import fingerprint_of, weigh
 
-__all__ = ["PlanMovedError", "approve", "ask", "refuse", "time_out", "weigh"]
+__all__ = ["PlanMovedError", "approve", "ask", "keep_refusals", "refuse", "time_out", "weigh"]
 
 ASKED = "approval asked"
+REFUSED = "refused"
 TIMED_OUT = "approval timed out"
 _WAIT = (
     "the plan is over the program's thresholds; {n} changes stay planned until a person approves "
@@ -33,7 +49,11 @@ class PlanMovedError(ClawbackError):
 
 
 def ask(rt: Runtime) -> dict[str, Any]:
-    """Weigh the plan and note that a person is asked about it as it stands now."""
+    """Weigh the plan and note that a person is asked about it as it stands now.
+
+    Changes that were refused before are held again and not asked about.
+    """
+    keep_refusals(rt)
     told = weigh(rt)
     kept = {name: told[name] for name in ("changes", "amount", "payout", "why", "fingerprint")}
     _note(rt, ASKED, kept)
@@ -47,6 +67,7 @@ def approve(rt: Runtime, by: str | None = None) -> dict[str, Any]:
     leaves the rest planned. A person's word approves all that is planned; where they were asked
     and the plan has changed since, raises PlanMovedError and approves nothing.
     """
+    keep_refusals(rt)
     if by is not None:
         return _approve_all(rt, by)
     told = weigh(rt) if rt.program.approval.waits else {}
@@ -81,16 +102,58 @@ def _told(approved: int, waiting: int, why: list[str]) -> dict[str, Any]:
 
 def refuse(rt: Runtime, by: str, why: str = "") -> dict[str, Any]:
     """Hold every planned change that is not approved as approval_refused, with who refused it."""
-    said = f"{by} refused this change" + (f": {why}" if why else "")
     with rt.ledger.begin() as conn:
-        _sign(rt, conn, "refused", by, why)
+        _sign(rt, conn, REFUSED, by, why)
         ids = conn.scalars(select(changes.c.id).where(_unanswered(rt))).all()
-        step = Step(rt.run_id, rt.clock.now(), ChangeState.PLANNED, ChangeState.REFUSED)
-        hold = Hold.APPROVAL_REFUSED.value
-        n = sum(book.move(conn, i, step, hold=hold, error=said, approved=False) for i in ids)
+        n = _hold(rt, conn, dict.fromkeys(ids, _refusal(by, why)))
         detail = {"refused": n, "by": by, "why": why}
         runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "refused", detail)
     return {"refused": n, "by": by}
+
+
+def keep_refusals(rt: Runtime) -> int:
+    """Hold again the planned changes that a person refused before; returns how many.
+
+    A retry decision on the order lifts the refusal; so does anything that makes it another change.
+    """
+    run = rt.run()
+    refused = select(approvals.c.change_id).where(approvals.c.answer == REFUSED)
+    with rt.ledger.begin() as conn:
+        here = select(changes).where(_unanswered(rt), changes.c.id.in_(refused))
+        rows = list(conn.execute(here).mappings())
+        lifted = in_force(conn, run.program, sorted({row["order_key"] for row in rows}))
+        last = _last_answers(conn, [row["id"] for row in rows])
+        kept = {
+            row["id"]: _refusal(last[row["id"]]["answered_by"], last[row["id"]]["reason"])
+            for row in rows
+            if last[row["id"]]["answer"] == REFUSED
+            and not _retried(lifted.get(row["order_key"], ()), row["action_id"])
+        }
+        return _hold(rt, conn, kept)
+
+
+def _retried(decisions: Iterable[Decision], action_id: str) -> bool:
+    return any(d.verb == RETRY and d.value in {"", action_id} for d in decisions)
+
+
+def _last_answers(conn: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
+    found: dict[str, RowMapping] = {}
+    for some in chunks(ids):
+        here = select(approvals).where(approvals.c.change_id.in_(some)).order_by(approvals.c.id)
+        found.update({row["change_id"]: row for row in conn.execute(here).mappings()})
+    return found
+
+
+def _refusal(by: str, why: str) -> str:
+    reason = f": {why}" if why else ""
+    return f"{by} refused this change{reason}; answer retry to let it go after all"
+
+
+def _hold(rt: Runtime, conn: Connection, said: Mapping[str, str]) -> int:
+    """Hold planned changes as refused; `said` is why, by change."""
+    step = Step(rt.run_id, rt.clock.now(), ChangeState.PLANNED, ChangeState.REFUSED)
+    held = {"hold": Hold.APPROVAL_REFUSED.value, "approved": False}
+    return sum(book.move(conn, i, step, **held, error=text) for i, text in said.items())
 
 
 def time_out(rt: Runtime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from clawback.ledger.store import chunks
 from clawback.ledger.tables import actions, events, return_lines
 from clawback.money import ZERO, minor_unit
 from clawback.reconcile.books import money_text
-from clawback.reconcile.facts import Action, LineVerdict, Order
+from clawback.reconcile.facts import Action, ActionState, LineVerdict, Order
 from clawback.reconcile.outcomes import Outcome
 from clawback.reconcile.plan import plan_order
 from clawback.steps.known import what_is_known
@@ -178,7 +178,10 @@ class _Auditor:
         """Why an action is not what the ledger says; None if it is."""
         now = self._present.actions[action.id]
         slack = minor_unit(action.currency)
-        same = now.state.value == action.state.value and abs(now.amount - action.amount) <= slack
+        # That a pending action is approved as it locks is nobody's change (reference §2.3).
+        gone = ActionState.REVERSED.value
+        turned = (now.state.value == gone) is not (action.state.value == gone)
+        same = not turned and abs(now.amount - action.amount) <= slack
         if same:
             return Cause.CONTRACT if abs(now.payout - action.payout) > slack else None
         raised = now.amount - action.amount > slack

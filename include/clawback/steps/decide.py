@@ -15,7 +15,7 @@ from clawback.ledger import runs
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import actions, programs, return_lines
 from clawback.program import Program
-from clawback.reconcile.outcomes import Hold
+from clawback.reconcile.outcomes import Hold, Outcome
 from clawback.reconcile.resolve import normalise
 
 VERBS = {
@@ -81,6 +81,37 @@ def decide(  # noqa: PLR0913 - a decision is these things
         told = {"verb": verb, "value": value, "by": by, "reason": reason, "withdrawn": ids}
         runs.note(conn, "", now, ("order", known.order_key), "", "decided", told)
     return told | {"id": decision, "program": known.program, "order_id": known.order_id}
+
+
+def decide_held(  # noqa: PLR0913 - as decide, for all orders of one hold
+    ledger: Ledger,
+    program: Program,
+    hold: str,
+    verb: str,
+    value: str = "",
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> list[dict[str, Any]]:
+    """The same decision on every order that has a line held for one reason, order by order.
+
+    Raises DecisionError for a hold that is none, or where no order is held so.
+    """
+    hold = _one_of(hold, [h.value for h in Hold], "the hold reasons are")
+    here = select(return_lines.c.order_id).where(
+        return_lines.c.program == program.name,
+        return_lines.c.outcome == Outcome.HELD.value,
+        return_lines.c.hold == hold,
+    )
+    with ledger.read() as conn:
+        orders = conn.scalars(here.distinct().order_by(return_lines.c.order_id)).all()
+    if not orders:
+        raise DecisionError(f"program {program.name!r} has no order that is held as {hold}")
+    return [
+        decide(ledger, program, order, verb, value, reason=reason, by=by, now=now)
+        for order in orders
+    ]
 
 
 def decisions_of(ledger: Ledger, program: Program, order_id: str) -> list[dict[str, Any]]:

@@ -82,14 +82,16 @@ def add_program(name: str, campaign_id: str, currency: str, dags: Path) -> list[
 
 
 def _check(settings: str) -> None:
+    """See that the file can be loaded as it is, before anything is written."""
     try:
-        data = yaml.safe_load(settings)
-        Program.model_validate(data)
-    except (yaml.YAMLError, ValueError) as error:
+        campaign = Program.model_validate(yaml.safe_load(settings)).campaign_id.strip()
+    except (yaml.YAMLError, ValueError):
+        campaign = ""
+    if not campaign:
         raise ProgramError(
             "no program may be called so: take a name of lower-case letters, digits and "
             "underscores, the campaign's id, and a currency such as USD"
-        ) from error
+        )
 
 
 def _write(files: dict[Path, str]) -> Iterator[Path]:

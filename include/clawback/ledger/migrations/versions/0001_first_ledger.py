@@ -51,9 +51,9 @@ def upgrade() -> None:
     op.create_table(
         "budget_uses",
         sa.Column("account", sa.String(length=64), nullable=False),
-        sa.Column("minute", Utc(timezone=True), nullable=False),
+        sa.Column("second", Utc(timezone=True), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("account", "minute", name=op.f("pk_budget_uses")),
+        sa.PrimaryKeyConstraint("account", "second", name=op.f("pk_budget_uses")),
     )
     op.create_table(
         "budgets",
