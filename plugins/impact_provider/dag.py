@@ -9,6 +9,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, chai
 
 from clawback.program import Program, find_program
 from impact_provider import operators, runbook
+from impact_provider.approval import ApprovalGate
 from impact_provider.retry import BY_ERROR
 
 BASE_ID = "returns_reconciliation"
@@ -78,7 +79,7 @@ def _tasks(program: str) -> None:
         operators.ExtractOperator(**of("extract_returns")),
         operators.SyncOperator(**of("sync_actions")),
         plan,
-        operators.ApproveOperator(**of("approve_changes")),
+        ApprovalGate(**of("approve_changes")),
         operators.ProveOperator(**of("prove_account")),
         operators.SubmitOperator.partial(
             **of("submit_changes", map_index_template="{{ task.summary }}")

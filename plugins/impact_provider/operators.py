@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +32,7 @@ class StepOperator(BaseOperator):
 
     ui_color = "#f4f6fb"
     upgrades_ledger = False
+    template_fields: Sequence[str] = ("program",)
 
     def __init__(self, *, program: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -168,15 +169,6 @@ class PlanOperator(StepOperator):
         context["ti"].xcom_push(COUNTS, counts)
         self.log.info("Planned: %s", counts)
         return shards
-
-
-class ApproveOperator(StepOperator):
-    """Writes the approval of the planned changes into the ledger; never skips itself."""
-
-    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
-        from clawback.steps.approve import approve
-
-        return approve(rt)
 
 
 class ProveOperator(StepOperator):

@@ -47,9 +47,14 @@ Works out what each action should say, and the fewest changes; cuts them into sh
 the figures; its return value are the shards.
 """,
     "approve_changes": """\
-Writes the approval of this run's changes into the ledger. Only approved changes are ever sent.
+Lets the plan pass where it stays within the `approval` thresholds of the program file. Over them
+it waits for a person as *awaiting input*, without a slot: open **Required Actions**, read the
+summary, and approve or reject. Rejected changes are *held: approval_refused*. Without an answer an
+hour before the next scheduled run (24 hours in a run by hand) they stay *planned*, an alert says
+so, and the next run asks again. Only changes approved in the ledger are ever sent.
 
-**If it fails**: the ledger's database; nothing has been sent.
+**If it fails**: the plan is not the one that was shown (clear the task: it asks again), or the
+ledger's database; nothing has been sent.
 """,
     "prove_account": """\
 Sends a few changes of each shape that this account has not been seen to honour, and waits for

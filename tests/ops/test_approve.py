@@ -143,7 +143,6 @@ def test_a_refused_plan_sends_nothing_and_is_held(lab_of: Maker) -> None:
     assert {row["answer"] for row in lab.table(approvals)} == {"refused"}
 
 
-@both
 def test_a_refusal_holds_until_someone_decides_to_retry(lab_of: Maker) -> None:
     """Not even a plan that is now under the thresholds, or --yes, sends what a person refused."""
     lab = shop(lab_of, changes=1)
@@ -262,6 +261,14 @@ def test_a_plan_tells_what_is_unusual(lab_of: Maker) -> None:
     assert told["payout"] == "400.00"
     assert len(told["largest"]) == 10
     assert "| L-0 | Partner | reverse" in told["markdown"]
+
+
+def test_a_dry_run_is_weighed_and_does_not_wait(lab_of: Maker) -> None:
+    """What a live run would have to ask about is shown, and nobody is asked."""
+    lab = shop(lab_of, changes=1)
+    lab.run(dry_run=True)
+    told = weigh(lab.runtime(lab.last_run))
+    assert (told["over"], told["waits"], told["changes"]) == (True, False, 3)
 
 
 def test_thresholds_are_checked_when_the_program_is_read() -> None:

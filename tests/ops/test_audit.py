@@ -39,7 +39,6 @@ def settled(
     return lab, {one["Oid"]: one["Id"] for one in sold}
 
 
-@both
 def test_a_settled_account_has_no_drift(lab_of: Maker) -> None:
     """Nothing was touched: nothing is found, in two requests."""
     lab, _ = settled(lab_of)

@@ -32,7 +32,6 @@ def twins(lab_of: Maker) -> tuple[Lab, list[str]]:
     return lab, [one["Id"] for one in actions]
 
 
-@both
 def test_a_picked_action_is_worked_on_in_the_next_run(lab_of: Maker) -> None:
     """An ambiguous order is held; once an action is picked, the next run lowers that one alone."""
     lab, (first, second) = twins(lab_of)

@@ -15,6 +15,7 @@ from clawback.clock import Clock
 from clawback.impact.account import Account
 from clawback.ledger.store import URL_ENV
 from clawback.program import Program
+from clawback.sandbox.limits import RateLimit
 from clawback.steps.chart import Check, Status
 from clawback.steps.compare import match
 from clawback.steps.doctor import EXECUTOR_ENV, Patient, doctor, healthy
@@ -181,6 +182,18 @@ def test_each_planted_fault_is_named_with_its_mend(
     assert not healthy(list(found.values()))
     assert len(clinic.lab.requests()) <= 10
     assert clinic.token not in str(found)
+
+
+def test_a_spent_budget_is_named(
+    lab_of: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others have used the hour up, the check says how much is left and for whom."""
+    lab = lab_of([action("O-1")], rate_limit=RateLimit.parse("6/3600"))
+    lab.rows = [back("O-1")]
+    found = Clinic(lab, tmp_path, monkeypatch).examine()
+    assert found["budget"].status is Status.FAIL
+    assert "1 of 6 requests left this hour, 1 of them kept" in found["budget"].said
+    assert "wait for the reset" in found["budget"].mend
 
 
 def test_connections_that_are_not_set_are_named(clinic: Clinic) -> None:

@@ -205,6 +205,21 @@ def test_a_reset_is_sent_once_however_often_it_is_asked_for(lab_of: Maker) -> No
     assert len(lab.writes) == writes
 
 
+def test_a_spent_budget_makes_a_reset_wait(lab_of: Maker) -> None:
+    """What certainly was not sent is sent when the budget holds again, and only then."""
+    lab, _ = lowered(lab_of)
+    rt = started(lab, "O-1")
+    lab.strike({"fault": "rate_limited", "kinds": ["modify"], "times": 1})
+    with lab.client(rt) as client:
+        waiting = reset_send(rt, client, ["O-1"], "r", by="Ann")
+        assert (waiting.done, waiting.waiting_for) == (False, "budget")
+        assert [row["state"] for row in lab.table(resets)] == ["unsent"]
+        lab.pass_time(hours=2)
+        assert reset_send(rt, client, ["O-1"], "r", by="Ann").counts["sent"] == 1
+        lab.pass_time(minutes=1)
+        assert reset_confirm(rt, client).counts["reset"] == 1
+
+
 def test_a_reset_in_doubt_is_read_back_before_it_is_sent_again(lab_of: Maker) -> None:
     """The answer was lost but the reset took effect: it is found done, and not repeated."""
     lab, _ = lowered(lab_of)

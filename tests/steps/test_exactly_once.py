@@ -241,12 +241,6 @@ def test_a_token_without_the_right_to_write_leaves_all_planned(lab_of: Maker) ->
     assert counted(lab.run()) == {"confirmed": 2}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an extract marks the rows it read in the line itself (read_no), so a second run of the "
-    "program that extracts before the first has closed takes its lines from it: the first run's "
-    "books miss them. What a run has read must be kept per run.",
-)
 def test_two_runs_over_the_same_days_write_once(lab_of: Maker) -> None:
     """A backfill beside a daily run: one change, one effect, money in one of the books only."""
     lab = lab_of([one := action("O-1")])

@@ -64,8 +64,8 @@ class Stage:
         self.say(f"Airflow answers at {self.site.url}")
         self.rest.warm_up()
         self.until(f"the Dag {DAG}", self._visible)
+        self.rest.abandon_open_runs(DAG)  # before a scheduler may start a run of its own
         self.site.start(self.fleet, env, LATE)
-        self.rest.abandon_open_runs(DAG)
         self.rest.unpause(DAG)
 
     def until(self, what: str, ready: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
 
 from clawback.impact.models import Action, ActionUpdate
 from clawback.impact.windows import Span
@@ -183,6 +183,21 @@ def save_items(conn: Connection, account: str, found: Mapping[str, Sequence[Item
 def set_action(conn: Connection, account: str, action_id: str, **values: object) -> None:
     here = (actions.c.account == account) & (actions.c.id == action_id)
     conn.execute(update(actions).where(here).values(**values))
+
+
+def set_actions(conn: Connection, account: str, values: Mapping[str, Mapping[str, object]]) -> None:
+    """Set columns of many actions at once, by ActionId; the same columns of each."""
+    if not values:
+        return
+    names = list(next(iter(values.values())))
+    here = (actions.c.account == account) & (actions.c.id == bindparam("at_id"))
+    conn.execute(
+        update(actions).where(here).values({name: bindparam(f"new_{name}") for name in names}),
+        [
+            {"at_id": action_id, **{f"new_{name}": row[name] for name in names}}
+            for action_id, row in values.items()
+        ],
+    )
 
 
 def covered(conn: Connection, account: str, campaign_id: str) -> list[Span]:

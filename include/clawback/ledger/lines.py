@@ -6,10 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from clawback.ledger.store import chunks
-from clawback.ledger.tables import return_lines
+from clawback.ledger.store import chunks, insert_missing
+from clawback.ledger.tables import reads, return_lines
 from clawback.warehouse.contract import BadRow, ReturnRow
 
 Key = tuple[str, str, str]
@@ -57,6 +67,7 @@ class Merger:
                 status = self._valid(known, merge, order_key, row)
             counts[status] = counts.get(status, 0) + 1
         self._write(conn, merge)
+        self._remember(conn, {row.order_id for _, row in rows})
         return counts
 
     def _known(self, conn: Connection, orders: Iterable[str]) -> Known:
@@ -98,15 +109,15 @@ class Merger:
             self._aside(
                 known, merge, key, self._row(order_key, key, "valid", "") | old, "superseded"
             )
-        main.update({n: fresh[n] for n in (*_CONTENT, "order_key", "read_no", "seen_no")})
-        main["vanished"] = False
+        main.update({n: fresh[n] for n in (*_CONTENT, "order_key", "read_no")}, vanished=False)
+        main["seen_no"] = max(main["seen_no"], self._read_no)
         self._refresh(merge, main)
         return "valid"
 
     def _see(self, merge: Merge, main: dict[str, Any]) -> None:
         """Note that the key of the row that counts was read, if only in a row that does not."""
         if main["seen_no"] != self._read_no:
-            main["seen_no"] = self._read_no
+            main["seen_no"] = max(main["seen_no"], self._read_no)
             self._refresh(merge, main)
 
     def _conflict(
@@ -198,6 +209,16 @@ class Merger:
         if row.get("id") is not None:
             merge.refreshes.append(row)
 
+    def _remember(self, conn: Connection, orders: Iterable[str]) -> None:
+        """Say which lines this extract has read; another one may read them before its run ends."""
+        for some in chunks(sorted(orders)):
+            mine = select(return_lines.c.program, return_lines.c.read_no, return_lines.c.id).where(
+                return_lines.c.program == self._program,
+                return_lines.c.read_no == self._read_no,
+                return_lines.c.order_id.in_(some),
+            )
+            insert_missing(conn, reads, ("program", "read_no", "line_id"), mine)
+
     def _write(self, conn: Connection, merge: Merge) -> None:
         if merge.inserts:
             conn.execute(insert(return_lines), merge.inserts)
@@ -215,16 +236,19 @@ class Merger:
 
 
 def mark_vanished(conn: Connection, program: str, read_no: int) -> int:
-    """Mark known lines that an extract of their whole order no longer holds; returns how many."""
+    """Mark known lines that an extract of their whole order no longer holds; returns how many.
+
+    A line that a later extract has seen meanwhile is there.
+    """
     orders = select(return_lines.c.order_id).where(
-        return_lines.c.program == program, return_lines.c.read_no == read_no
+        return_lines.c.id.in_(lines_read(program, read_no))
     )
     gone = (
         update(return_lines)
         .where(
             return_lines.c.program == program,
             return_lines.c.status == "valid",
-            return_lines.c.seen_no != read_no,
+            return_lines.c.seen_no < read_no,
             return_lines.c.vanished.is_(False),
             return_lines.c.order_id.in_(orders),
         )
@@ -233,10 +257,20 @@ def mark_vanished(conn: Connection, program: str, read_no: int) -> int:
     return conn.execute(gone).rowcount
 
 
+def lines_read(program: str, read_no: int | None) -> Select[tuple[int]]:
+    """The ids of the lines that an extract has read."""
+    return select(reads.c.line_id).where(reads.c.program == program, reads.c.read_no == read_no)
+
+
+def forget_read(conn: Connection, program: str, read_no: int | None) -> None:
+    """Forget which lines an extract has read: the books of its run are closed."""
+    conn.execute(delete(reads).where(reads.c.program == program, reads.c.read_no == read_no))
+
+
 def count_read(conn: Connection, program: str, read_no: int | None) -> int:
     """How many rows an extract read."""
-    here = (return_lines.c.program == program) & (return_lines.c.read_no == read_no)
-    return int(conn.scalar(select(func.count()).select_from(return_lines).where(here)) or 0)
+    rows = lines_read(program, read_no).subquery()
+    return int(conn.scalar(select(func.count()).select_from(rows)) or 0)
 
 
 def rows_by_id(conn: Connection, ids: Sequence[int]) -> list[RowMapping]:

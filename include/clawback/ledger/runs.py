@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,6 +99,26 @@ def requests_of(conn: Connection, run_id: str) -> dict[str, int]:
         select(request_counts.c.kind, request_counts.c.n).where(request_counts.c.run_id == run_id)
     )
     return {row.kind: row.n for row in rows}
+
+
+def note_new(
+    conn: Connection, run_id: str, at: datetime, subjects: Iterable[tuple[str, str]], became: str
+) -> None:
+    """Append the first event of many subjects at once: each came to be in the same state."""
+    rows = [
+        {
+            "at": at,
+            "run_id": run_id,
+            "subject": kind,
+            "subject_id": identity,
+            "was": "",
+            "became": became,
+            "detail": {},
+        }
+        for kind, identity in subjects
+    ]
+    if rows:
+        conn.execute(insert(events), rows)
 
 
 def note(  # noqa: PLR0913, PLR0917 - an event is these six things

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
@@ -147,6 +147,13 @@ def upsert(
     else:
         statement = statement.on_conflict_do_nothing()
     conn.execute(statement, [dict(row) for row in rows])
+
+
+def insert_missing(conn: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> None:
+    """Insert what a query finds, leaving rows that are there already."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).from_select(list(names), rows)
+    conn.execute(statement.on_conflict_do_nothing())
 
 
 def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:

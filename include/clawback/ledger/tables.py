@@ -109,6 +109,14 @@ return_lines = Table(
     Index("ix_return_lines_outcome", "program", "outcome"),
 )
 
+reads = Table(
+    "reads",  # which lines an extract has read; forgotten when its run is closed
+    metadata,
+    Column("program", String(64), primary_key=True),
+    Column("read_no", Integer, primary_key=True, autoincrement=False),
+    Column("line_id", BigInteger, primary_key=True, autoincrement=False),
+)
+
 actions = Table(
     "actions",
     metadata,

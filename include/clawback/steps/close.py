@@ -43,6 +43,7 @@ def close(rt: Runtime, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
         with rt.ledger.begin() as conn:
             runs.set_run(conn, run.id, books=told, closed_at=rt.clock.now())
             _advance(conn, run, rt, failed_tasks)
+            stock.forget_read(conn, run.program, run.read_no)
             runs.note(conn, run.id, rt.clock.now(), ("run", run.id), "open", "closed")
     else:
         told = run.books
@@ -94,7 +95,7 @@ def _explain_unplanned(rt: Runtime, run: Run, *, broke_off: bool) -> None:
         func.coalesce(return_lines.c.currency, ""),
     ).where(
         return_lines.c.program == run.program,
-        return_lines.c.read_no == run.read_no,
+        return_lines.c.id.in_(stock.lines_read(run.program, run.read_no)),
         return_lines.c.id.not_in(there),
     )
     names = ["run_id", "line_id", "action_id", "carried", "outcome", "note"]

@@ -16,9 +16,11 @@ from clawback.ledger import changes as book
 from clawback.ledger.changes import SENT
 from clawback.ledger.codec import desired_from_json
 from clawback.ledger.decisions import in_force
+from clawback.ledger.lines import lines_read
 from clawback.ledger.resets import open_resets
 from clawback.ledger.runs import Run
-from clawback.ledger.tables import actions, return_lines
+from clawback.ledger.store import chunks
+from clawback.ledger.tables import actions, reads, return_lines
 from clawback.program import Program
 from clawback.reconcile.facts import Action, ActionState, Item, Kind, Line, LineKey, Order
 from clawback.steps.scope import listed, span_of
@@ -28,12 +30,13 @@ from clawback.steps.scope import listed, span_of
 class Loaded:
     """An order, the ledger's rows of its lines, and the changes that concern them.
 
-    `confirmed` are changes that were confirmed and whose lines no books have counted yet: their
-    run was closed or died before it saw them.
+    `read` are the lines that this run has read. `confirmed` are changes that were confirmed and
+    whose lines no books have counted yet: their run was closed or died before it saw them.
     """
 
     order: Order
     rows: dict[int, RowMapping]
+    read: frozenset[int] = frozenset()
     open: dict[str, RowMapping] = field(default_factory=dict)
     open_lines: dict[str, frozenset[int]] = field(default_factory=dict)
     confirmed: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Loader:
             for action_id, row in book.open_changes(conn, self.run.account, ids).items()
             if row["state"] in SENT
         }
+        read = self._read(conn, [row["id"] for rows in lines.values() for row in rows])
         uncounted = [r["id"] for rows in lines.values() for r in rows if r["final_run"] is None]
         confirmed = book.confirmed_of(conn, uncounted)
         covers = book.lines_of(conn, [row["id"] for row in opened.values()])
@@ -79,6 +83,7 @@ class Loader:
                     decisions=decided.get(key, ()),
                 ),
                 rows=rows,
+                read=frozenset(read & rows.keys()),
                 open={row["id"]: opened[row["id"]] for row in mine if row["id"] in opened},
                 confirmed={at: change for at, change in confirmed.items() if at[0] in rows},
                 open_lines={
@@ -87,6 +92,14 @@ class Loader:
                     if (change := opened.get(row["id"])) is not None
                 },
             )
+
+    def _read(self, conn: Connection, ids: Sequence[int]) -> set[int]:
+        """Those of some lines that this run has read."""
+        found: set[int] = set()
+        for some in chunks(ids):
+            mine = lines_read(self.run.program, self.run.read_no)
+            found.update(conn.scalars(mine.where(reads.c.line_id.in_(some))))
+        return found
 
     def _lines(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[RowMapping]]:
         here = select(return_lines).where(

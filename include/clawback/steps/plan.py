@@ -17,6 +17,7 @@ from clawback.ledger import actions as stock
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step, move
 from clawback.ledger.codec import desired_to_json, items_to_json
+from clawback.ledger.lines import lines_read
 from clawback.ledger.runs import Run
 from clawback.ledger.store import chunks
 from clawback.ledger.tables import change_lines, changes, return_lines, run_lines
@@ -168,8 +169,8 @@ class Writer:
 
     def _tell(self, conn: Connection, new: set[str]) -> None:
         became = ChangeState.DRY if self._run.dry_run else ChangeState.PLANNED
-        for change_id in sorted(new):
-            runs.note(conn, self._run.id, self._now, ("change", change_id), "", became)
+        subjects = [("change", change_id) for change_id in sorted(new)]
+        runs.note_new(conn, self._run.id, self._now, subjects, became)
 
     def _reopen(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> set[str]:
         """Plan again a change of the same identity that was dropped or refused before."""
@@ -205,7 +206,7 @@ class Writer:
             row = some.rows[line_id]
             outcome = _whole(verdicts)
             was = Outcome(row["outcome"]) if row["outcome"] else None
-            read = row["read_no"] == self._run.read_no
+            read = line_id in some.read
             if not read and was is not None and was.final and (outcome.final or was is outcome):
                 continue
             self.outcomes[outcome.value] += 1
@@ -274,7 +275,11 @@ def _aside(conn: Connection, run: Run) -> None:
         said,
         row.amount,
         func.coalesce(row.currency, ""),
-    ).where(row.program == run.program, row.read_no == run.read_no, row.status != "valid")
+    ).where(
+        row.program == run.program,
+        row.id.in_(lines_read(run.program, run.read_no)),
+        row.status != "valid",
+    )
     names = ("run_id", "line_id", "action_id", "carried", "outcome", "note")
     conn.execute(insert(run_lines).from_select([*names, "amount", "currency"], rows))
 

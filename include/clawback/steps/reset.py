@@ -98,22 +98,9 @@ def reset_send(  # noqa: PLR0913 - what to undo, why, who says so, and what they
     have changed since. A dry run sends nothing.
     """
     _need_reason(reason)
-    run = rt.run()
-    sender = _Sender(rt, client, run)
-    found = candidates(rt, client, targets)
-    with rt.ledger.read() as conn:
-        begun = bool(resets.of_run(conn, run.id))
-    if seen and not begun and seen != fingerprint_of(found):
-        raise ResetError(
-            "the actions are not as they were when this reset was shown; nothing was sent: look at "
-            "them again"
-        )
-    may = [c for c in found if not c.why]
-    if run.dry_run:
-        return Progress(done=True, counts={"sent": 0, "would_reset": len(may)})
+    sender = _Sender(rt, client, rt.run())
     try:
-        for candidate in may:
-            sender.send(candidate, reason, by)
+        sender.send_all(candidates(rt, client, targets), reason, by, seen)
     except BudgetSpent as spent:
         return sender.later(rt.clock.real(spent.until), "budget")
     except RateLimited as limited:
@@ -156,6 +143,22 @@ class _Sender:
     def later(self, until: datetime, why: str) -> Progress:
         """Not done; `until` is in real time."""
         return Progress(done=False, counts=dict(self.counts), wait_until=until, waiting_for=why)
+
+    def send_all(self, found: Sequence[Candidate], reason: str, by: str, seen: str) -> None:
+        """Send every reset that may be made; raises ResetError if they are not as shown."""
+        with self._rt.ledger.read() as conn:
+            begun = bool(resets.of_run(conn, self._run.id))
+        if seen and not begun and seen != fingerprint_of(found):
+            raise ResetError(
+                "the actions are not as they were when this reset was shown; nothing was sent: "
+                "look at them again"
+            )
+        may = [candidate for candidate in found if not candidate.why]
+        if self._run.dry_run:
+            self.counts["would_reset"] = len(may)
+            return
+        for candidate in may:
+            self.send(candidate, reason, by)
 
     def send(self, candidate: Candidate, reason: str, by: str) -> None:
         """Write the intent and send; an action that this run has reset already is left alone."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, or_, select, union
 
 from clawback.impact.windows import Span, reach_of, subtract
 from clawback.ledger.decisions import newly_decided
+from clawback.ledger.lines import lines_read
 from clawback.ledger.runs import Run
 from clawback.ledger.tables import actions, return_lines
 from clawback.program import Program
@@ -29,7 +30,8 @@ def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any
     """Orders whose dates must be listed: read, left open, watched, or decided on since."""
     mine = return_lines.c.program == run.program
     key = return_lines.c.order_key
-    yield select(key).where(mine, return_lines.c.read_no == run.read_no).distinct()
+    read = return_lines.c.id.in_(lines_read(run.program, run.read_no))
+    yield select(key).where(mine, read).distinct()
     if run.order_ids:
         return
     yield select(key).where(mine, return_lines.c.outcome.in_(_CARRIED)).distinct()
@@ -60,7 +62,10 @@ def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:
             mine,
             actions.c.moved_run == run.id,
             actions.c.campaign_id == program.campaign_id,
-            or_(return_lines.c.outcome.is_not(None), return_lines.c.read_no == run.read_no),
+            or_(
+                return_lines.c.outcome.is_not(None),
+                return_lines.c.id.in_(lines_read(run.program, run.read_no)),
+            ),
         )
         .distinct()
     )

@@ -133,16 +133,20 @@ def rebuild(conn: Connection, account: str, action_ids: Sequence[str]) -> None:
     history = stock.update_rows(conn, account, list(rows))
     known = stock.items_of(conn, account, list(rows))
     rebuilt: dict[str, tuple[Item, ...]] = {}
+    values: dict[str, dict[str, object]] = {}
     for action_id, row in rows.items():
         told = [_update(u) for u in history.get(action_id, ())]
         found = items_from_updates(told, row["amount"], row["created_at"])
         whole = found.adds_up and not found.unknown and bool(found.items)
         rebuilt[action_id] = found.items if whole else known.get(action_id) or found.items
-        values: dict[str, Any] = {"modifications": found.modifications, "stale": not whole}
-        if found.original_amount is not None:
-            values["original_amount"] = found.original_amount
-            values["original_payout"] = found.original_payout
-        stock.set_action(conn, account, action_id, **values)
+        first = found if found.original_amount is not None else None
+        values[action_id] = {
+            "modifications": found.modifications,
+            "stale": not whole,
+            "original_amount": first.original_amount if first else row["original_amount"],
+            "original_payout": first.original_payout if first else row["original_payout"],
+        }
+    stock.set_actions(conn, account, values)
     stock.save_items(conn, account, rebuilt)
 
 

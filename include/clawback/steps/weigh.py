@@ -55,7 +55,8 @@ NOTHING = Weight(0, 0, ZERO, ZERO)
 def weigh(rt: Runtime) -> dict[str, Any]:
     """What the run has planned, whether it goes over a threshold, and why; small JSON.
 
-    `over` is true where a person must answer first; `ordinary` and `urgent` say which part of the
+    `over` is true where a person must answer first, `waits` where that is so and the run is live;
+    `ordinary` and `urgent` say which part of the
     plan that is (urgent changes are judged apart only where the program has thresholds for them).
     `fingerprint` is the same for the same changes. Without thresholds nothing is ever over.
     """
@@ -72,6 +73,7 @@ def weigh(rt: Runtime) -> dict[str, Any]:
     ordinary, urgent = _judged(limits, parts[False], parts[True], rt.program.currency, revenue)
     told = {
         "over": bool(ordinary or urgent),
+        "waits": bool(ordinary or urgent) and not run.dry_run,
         "why": [*ordinary, *(f"urgent changes: {text}" for text in urgent)],
         "ordinary": bool(ordinary),
         "urgent": bool(urgent or (ordinary and limits.urgent is None)),

@@ -136,6 +136,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_programs")),
     )
     op.create_table(
+        "reads",
+        sa.Column("program", sa.String(length=64), nullable=False),
+        sa.Column("read_no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("line_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("program", "read_no", "line_id", name=op.f("pk_reads")),
+    )
+    op.create_table(
         "request_counts",
         sa.Column("run_id", sa.String(length=250), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -385,6 +392,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_return_lines_order")
 
     op.drop_table("return_lines")
+    op.drop_table("reads")
     op.drop_table("request_counts")
     op.drop_table("programs")
     op.drop_table("learned")
