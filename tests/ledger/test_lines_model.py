@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 
 from clawback.ledger import lines, runs
 from clawback.ledger.store import Ledger
-from clawback.ledger.tables import programs, return_lines
+from clawback.ledger.tables import programs, reads, return_lines
 from clawback.ledger.tables import runs as run_table
 from clawback.warehouse.contract import BadRow, ReturnRow
 
@@ -99,7 +99,7 @@ def test_the_ledger_agrees_with_the_model(
 ) -> None:
     """Rows read are rows ascribed, the newest of each key counts, what is absent has vanished."""
     with shared.begin() as conn:
-        for table in (return_lines, run_table, programs):
+        for table in (reads, return_lines, run_table, programs):
             conn.execute(delete(table))
         open_run(conn)
     model = Model()

@@ -104,7 +104,9 @@ def _raised(scene: Scene, site: Site, fresh: Memory, console: Console) -> Iterat
 
     The world of an earlier run is used again; only where there is none, `fresh` is made.
     """
-    console.print(f"world: {scene.path} (to start over: make clean)", highlight=False)
+    console.print(
+        f"to start over: make clean (the world is {scene.path})", highlight=False, soft_wrap=True
+    )
     if not (_ROOT / "dags" / f"{DAG}.py").is_file():
         raise DemoError(f"there is no dags/{DAG}.py in {_ROOT}; run the demo from a clone")
     with scene.held(), _signals():
