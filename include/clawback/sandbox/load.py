@@ -6,7 +6,7 @@ import gc
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from operator import itemgetter
@@ -26,6 +26,8 @@ _REQUIRED = ("Id", "CampaignId", "EventDate", "Items")
 _EXTENSIONS = frozenset(("_refuse", "_visible_from", "_original", "_updates", "_modifications"))
 _ACTION_BLANK: dict[str, Any] = dict.fromkeys(f.ACTION.names, "")
 _TEXTS = {str}
+_QUARTER = 900
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are written from it, zone and all
 _ITEM_NUMBERS = ("Quantity", "SaleAmount", "Payout", "Rebate")
 _ITEM_CURRENCIES = ("SaleAmountCurrency", "PayoutCurrency", "RebateCurrency")
 _action_money = itemgetter(*sorted(f.ACTION.numbers))
@@ -68,8 +70,8 @@ def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
         action = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise ClawbackError(f"world {path}, line {number}: no JSON ({error})") from error
-    missing = [key for key in _REQUIRED if not (isinstance(action, dict) and action.get(key))]
-    if missing:
+    if not isinstance(action, dict) or not all(map(action.get, _REQUIRED)):
+        missing = [key for key in _REQUIRED if not isinstance(action, dict) or not action.get(key)]
         raise ClawbackError(
             f"world {path}, line {number}: {', '.join(missing)} missing; "
             "a line is an action in the API's JSON shape plus Items"
@@ -159,8 +161,20 @@ def _local(value: str, zone: ZoneInfo) -> tuple[str, int]:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    local = moment.astimezone(zone)
-    return local.isoformat(timespec="seconds"), int(local.timestamp())
+    epoch = int(moment.timestamp())
+    ahead, suffix = _offset(zone, epoch // _QUARTER)
+    return (_EPOCH + timedelta(seconds=epoch + ahead)).isoformat() + suffix, epoch
+
+
+@lru_cache(maxsize=200_000)
+def _offset(zone: ZoneInfo, quarter: int) -> tuple[int, str]:
+    """How far a zone is ahead of UTC, in seconds and as text; it changes on quarters of an hour.
+
+    Asked once per quarter, because a zone's own formatting is what loading would spend most on.
+    """
+    local = datetime.fromtimestamp(quarter * _QUARTER, UTC).astimezone(zone)
+    ahead = local.utcoffset() or timedelta()
+    return int(ahead.total_seconds()), local.isoformat(timespec="seconds")[19:]
 
 
 def text(value: Any) -> str:
