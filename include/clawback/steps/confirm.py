@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -20,6 +21,7 @@ from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json, items_from_json
 from clawback.ledger.runs import Run
+from clawback.money import ZERO, minor_unit
 from clawback.reconcile.facts import Action, Item, Judgement, Reply
 from clawback.steps import settle
 from clawback.steps.known import what_is_known
@@ -159,8 +161,24 @@ class Looker:
             return None, False
         if not stored["stale"]:
             return action, _touched_since(history, row)
-        items = _told(items_from_json(row["before_items"]), history, row)
-        return (action, False) if items is None else (replace(action, items=items), True)
+        before = items_from_json(row["before_items"])
+        items = _told(before, history, row)
+        if items is None or not self._agrees(row, action, before, items):
+            return action, False
+        return replace(action, items=items), True
+
+    def _agrees(
+        self, row: RowMapping, action: Action, before: Sequence[Item], now: Sequence[Item]
+    ) -> bool:
+        """Whether the listed amount has moved as the items have.
+
+        The two lists are read one after the other: a change may take effect in between, and then
+        the updates show it while the action still stands as it was, payout and all.
+        """
+        moved = sum((i.amount for i in before), ZERO) - sum((i.amount for i in now), ZERO)
+        listed: Decimal = row["before_amount"] - action.amount
+        unit = self._rt.program.tolerance_units * minor_unit(row["currency"])
+        return abs(listed - moved) <= unit * len(now)
 
     def _newest_seen(
         self, waiting: Sequence[RowMapping], silent: Sequence[RowMapping]
