@@ -10,6 +10,7 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, chai
 from clawback.program import Program, find_program
 from impact_provider import operators, runbook
 from impact_provider.approval import ApprovalGate
+from impact_provider.books import CloseOperator
 from impact_provider.retry import BY_ERROR
 
 BASE_ID = "returns_reconciliation"
@@ -48,7 +49,7 @@ def build(program_file: str) -> DAG:
         ),
     )
     with dag:
-        _tasks(program_file)
+        _tasks(program_file, program.name)
     return dag
 
 
@@ -63,7 +64,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def _tasks(program: str) -> None:
+def _tasks(program: str, name: str) -> None:
     def of(task_id: str, **more: Any) -> dict[str, Any]:
         return {
             "task_id": task_id,
@@ -85,17 +86,34 @@ def _tasks(program: str) -> None:
             **of("submit_changes", map_index_template="{{ task.summary }}")
         ).expand(shard=plan.output),
         operators.ConfirmOperator(**of("confirm_changes", **always)),
-        operators.CloseOperator(**of("close_books", **always)),
+        CloseOperator(announces=name, **of("close_books", **always)),
     )
 
 
 def _params() -> dict[str, Param]:
     return {
+        **of_window(
+            "Read returns changed from this time on, with its offset, for example "
+            "2026-11-01T00:00:00+01:00. Empty: from where the last closed run ended."
+        ),
+        **of_orders("Reconcile just these orders, one a line. Empty: every order in the window."),
+        "dry_run": Param(
+            None,
+            type=["null", "boolean"],
+            title="Dry run",
+            description="true plans and sends nothing, false sends. Empty: dry for Airflow's "
+            "backfill runs, live otherwise.",
+        ),
+    }
+
+
+def of_window(start: str) -> dict[str, Param]:
+    """The Params of a window; `start` explains what its beginning means."""
+    return {
         "window_start": Param(
             None,
             title="Window start",
-            description="Read returns changed from this time on, with its offset, for example "
-            "2026-11-01T00:00:00+01:00. Empty: from where the last closed run ended.",
+            description=start,
             type=["null", "string"],
             format="date-time",
         ),
@@ -106,20 +124,18 @@ def _params() -> dict[str, Param]:
             type=["null", "string"],
             format="date-time",
         ),
+    }
+
+
+def of_orders(description: str) -> dict[str, Param]:
+    """The Param that names orders."""
+    return {
         "order_ids": Param(
             None,
             type=["null", "array"],
             items={"type": "string", "minLength": 1},
             title="Order ids",
-            description="Reconcile just these orders, one a line. Empty: every order in the "
-            "window.",
+            description=description,
             examples=["A-1001", "A-1002"],
-        ),
-        "dry_run": Param(
-            None,
-            type=["null", "boolean"],
-            title="Dry run",
-            description="true plans and sends nothing, false sends. Empty: dry for Airflow's "
-            "backfill runs, live otherwise.",
-        ),
+        )
     }

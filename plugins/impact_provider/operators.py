@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 
 from impact_provider.errors import EventError
 from impact_provider.hooks import ImpactHook
-from impact_provider.runtime import lost_tasks, opened, request_of, warehouse
+from impact_provider.runtime import opened, request_of, returns_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,10 +49,19 @@ class StepOperator(BaseOperator):
         """Go on after a wait; raises EventError for an event that no trigger of ours sends."""
         return self._advance(context, read_event(event))
 
+    def part(self, context: Context) -> str:  # noqa: ARG002  # for those whose Dag run makes several
+        """What is added to the id of the ledger's run; nothing where the Dag run makes one."""
+        return ""
+
+    def carried(self) -> dict[str, Any]:
+        """What `resume` is given after a wait, besides the event; small JSON."""
+        return {}
+
     def _advance(self, context: Context, seen: Mapping[str, int]) -> Any:
         from clawback.steps.runtime import Progress
 
-        with opened(self.program, context, upgrade=self.upgrades_ledger) as rt:
+        part = self.part(context)
+        with opened(self.program, context, upgrade=self.upgrades_ledger, part=part) as rt:
             _count(rt, seen)
             asked_at = rt.clock.now()
             result = self._step_in_budget(rt, context)
@@ -84,7 +93,7 @@ class StepOperator(BaseOperator):
         trigger: BaseTrigger = DateTimeTrigger(moment=until)
         if progress.waiting_for == "evidence":
             trigger = ConfirmTrigger.of(rt, progress, since=asked_at)
-        self.defer(trigger=trigger, method_name="resume")
+        self.defer(trigger=trigger, method_name="resume", kwargs=self.carried())
 
     def hook(self, rt: Runtime) -> ImpactHook:
         return ImpactHook(rt.program.connections.impact, rt.program.campaign_id)
@@ -141,11 +150,8 @@ class ExtractOperator(StepOperator):
 
     def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
         from clawback.steps.extract import extract
-        from clawback.warehouse.connections import from_files
 
-        if rt.program.warehouse.files:
-            return extract(rt, from_files())
-        return extract(rt, warehouse(rt.program.connections.warehouse))
+        return extract(rt, returns_of(rt.program))
 
 
 class SyncOperator(StepOperator):
@@ -212,12 +218,3 @@ class ConfirmOperator(StepOperator):
             return Progress(done=True)
         with self.client(rt) as client:
             return confirm(rt, client)
-
-
-class CloseOperator(StepOperator):
-    """Closes the books whatever happened, then fails if any task of the run failed."""
-
-    def step(self, rt: Runtime, context: Context) -> Any:
-        from clawback.steps.close import close
-
-        return close(rt, lost_tasks(context, own=self.task_id))

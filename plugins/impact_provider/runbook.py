@@ -20,7 +20,53 @@ Then clear that task with its downstream tasks, or just wait for the next run: n
 `clawback explain ORDER_ID` tells the whole story of an order.
 """
 
+BACKFILL = """\
+### Backfill by hand
+
+Reconciles a window of the past, or certain orders, of one program. **It is dry unless `dry_run` is
+false**: look at the books first, then trigger it again and send.
+
+The window is cut into pieces of `window_days` days; each is a mapped task, named after its dates
+and what came of them, and a run of its own in the ledger. They go one after the other.
+
+**It is always safe to run again**: what is settled is not sent twice, so a window that broke off is
+resumed by clearing its task, and a whole backfill by triggering it once more.
+
+Changes over the program's `approval` thresholds stay *planned*: the next run of the program's own
+Dag asks for them. Airflow's own backfill of the program's Dag works as well (docs/operations.md).
+"""
+
+AUDIT = """\
+### Audit
+
+Every week reads impact.com's present state in bulk and the warehouse, for each program, and
+compares both with the ledger. It plans nothing and writes nothing at impact.com; each difference
+stands in the ledger as an event, so that `clawback explain ORDER_ID` shows it.
+
+Each program is a mapped task, named by how much has drifted. Its XCom holds the differences by
+cause, and `order_ids`, the drifted orders: paste them into `returns_backfill` to settle them.
+docs/runbook.md says what each cause means.
+"""
+
 TASKS = {
+    "audit_program": """\
+Compares the actions of the last `depth_days` of one program; reads only.
+
+**If it fails**: impact.com or the warehouse could not be read; the last line of the log names the
+mend. Drift alone does not fail it: read its XCom.
+""",
+    "split_windows": """\
+Looks whether the Params go together, and cuts the window into pieces. Reads and sends nothing.
+
+**If it fails**: the last line of the log says which Param to change; trigger the Dag again with it.
+""",
+    "reconcile_window": """\
+Reconciles one piece from beginning to end: reads, plans, approves what stays within the thresholds,
+sends, waits for the proof (deferred) and closes the books. It waits for the piece before it.
+
+**If it fails**: the last line of the log says what to mend. The other pieces go on. Clear the task
+afterwards: what is settled is not sent again.
+""",
     "preflight": """\
 Opens the run in the ledger and chooses its window (the end of the last closed window minus the
 overlap, the Params, or a backfill's data interval).
@@ -78,7 +124,9 @@ program passes; the rest stays *pending* and the next run looks again.
 """,
     "close_books": """\
 Closes the books whatever happened: every line of the run has one outcome, and they add up. Then it
-fails if a task of the run failed, so that no run is green over a lost shard.
+fails if a task of the run failed, so that no run is green over a lost shard. A live run that ends
+well is announced on the asset `clawback_books_NAME`; if an alert is due, one message is posted
+through the program's `alerts.connection`.
 
 **If it fails**: either a task above is red (mend that one, then clear it with its downstream
 tasks), or the books do not balance, which is a defect: keep the ledger and report it.

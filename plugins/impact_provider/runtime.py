@@ -29,19 +29,21 @@ class ParamsError(ClawbackError):
 
 
 @contextmanager
-def opened(program: str, context: Context, *, upgrade: bool = False) -> Iterator[Runtime]:
+def opened(
+    program: str, context: Context, *, upgrade: bool = False, part: str = ""
+) -> Iterator[Runtime]:
     """The runtime of the task in `context`; its ledger is closed afterwards.
 
-    Raises ProgramError for a missing or malformed program file.
+    `part` tells the runs of the ledger apart where a Dag run makes several. Raises ProgramError for
+    a missing or malformed program file.
     """
     from clawback.ledger.store import Ledger
     from clawback.steps.runtime import Runtime
 
     loaded = Program.load(find_program(program))
     with Ledger.open(upgrade=upgrade) as ledger:
-        yield Runtime(
-            ledger=ledger, program=loaded, clock=Clock.from_env(), run_id=run_id_of(context)
-        )
+        run_id = run_id_of(context) + part
+        yield Runtime(ledger=ledger, program=loaded, clock=Clock.from_env(), run_id=run_id)
 
 
 def run_id_of(context: Context) -> str:
@@ -63,7 +65,7 @@ def request_of(context: Context, now: datetime) -> RunRequest:
     run_type = context["dag_run"].run_type
     kind = _KINDS.get(str(getattr(run_type, "value", run_type)), "manual")
     params: Mapping[str, Any] = context["params"]
-    start, end = (_moment(params, name) for name in ("window_start", "window_end"))
+    start, end = (moment(params, name) for name in ("window_start", "window_end"))
     if start is None and end is None and kind == "backfill":
         start, end = context["data_interval_start"], context["data_interval_end"]
     dry_run = params.get("dry_run")
@@ -80,7 +82,8 @@ _KINDS = {"scheduled": "scheduled", "backfill": "backfill"}
 """Airflow's run types that mean something of their own here; every other is a manual run."""
 
 
-def _moment(params: Mapping[str, Any], name: str) -> datetime | None:
+def moment(params: Mapping[str, Any], name: str) -> datetime | None:
+    """The time in a Param, None where it is empty; raises ParamsError for what is no time."""
     text = params.get(name)
     try:
         return parse_time(str(text)) if text else None
@@ -97,6 +100,13 @@ def lost_tasks(context: Context, own: str) -> list[str]:
     return sorted(
         task for task, state in states.get(run.run_id, {}).items() if state in LOST and task != own
     )
+
+
+def returns_of(program: Program) -> Connect:
+    """Connections to where the program's returns come from: its files, or its warehouse."""
+    from clawback.warehouse.connections import from_files
+
+    return from_files() if program.warehouse.files else warehouse(program.connections.warehouse)
 
 
 def warehouse(conn_id: str) -> Connect:

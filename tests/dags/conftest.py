@@ -61,6 +61,10 @@ class Shop:
     def warehouse(self) -> Path:
         return self.home / "warehouse.duckdb"
 
+    @property
+    def dags(self) -> Path:
+        return ROOT / "dags"
+
     def impact(self, **changes: Any) -> None:
         """Set the Airflow connection to the sandbox; keywords change its fields."""
         fields = {

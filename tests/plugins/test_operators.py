@@ -90,7 +90,7 @@ def test_what_a_run_is_asked_to_do(asked: Any, request_: RunRequest) -> None:
 
 def test_a_param_that_slipped_through_the_form_is_named() -> None:
     """A run triggered past the form still gets one sentence instead of a stack of parsers."""
-    with pytest.raises(ParamsError, match=r"window_end: .soon. is no time"):
+    with pytest.raises(ParamsError, match=r"window_end: .soon. is no"):
         request_of(context("manual", window_end="soon"), NOW)
 
 
