@@ -120,7 +120,8 @@ is read back before anything is sent again.
 Waits (deferred) until every sent change is seen at impact.com, is refused, or the deadline of the
 program passes; the rest stays *pending* and the next run looks again.
 
-**If it fails**: impact.com could not be read. Clear it; nothing is sent by this task.
+**If it fails**: impact.com could not be read. Clear it; it sends again only what a dead
+process left in doubt.
 """,
     "close_books": """\
 Closes the books whatever happened: every line of the run has one outcome, and they add up. Then it

@@ -111,7 +111,7 @@ def check_reason(verb: Verb, code: str, custom: Collection[str] = ()) -> str:
 
 
 _RESERVED_FOR = {
-    RESET: "undoes every modification; use the action_reset Dag for it",
+    RESET: "undoes every modification; use `clawback reset` for it",
     APPROVED: "approves an action, which Clawback never does",
 }
 

@@ -207,6 +207,13 @@ def set_submission(conn: Connection, submission_id: int, **values: object) -> No
     conn.execute(here.values(**values))
 
 
+def forget_submissions(conn: Connection, change_id: str) -> None:
+    """What was sent for a change before it was planned anew says nothing of it any more."""
+    told = submissions.c.state.in_(("sending", "queued", "complete"))
+    here = update(submissions).where(submissions.c.change_id == change_id, told)
+    conn.execute(here.values(state="past"))
+
+
 def submissions_of(conn: Connection, change_ids: Sequence[str]) -> dict[str, list[RowMapping]]:
     """The submissions of changes, in the order in which they were sent, by change."""
     found: dict[str, list[RowMapping]] = {}

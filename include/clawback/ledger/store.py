@@ -177,7 +177,10 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise LedgerError(f"{URL_ENV} is no database URL; see docs for its form") from None
+        raise LedgerError(
+            f"{URL_ENV} is no database URL; write it like sqlite:////path/ledger.db "
+            "or postgresql://user:password@host/clawback"
+        ) from None
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":

@@ -142,6 +142,7 @@ actions = Table(
     Column("generation", Integer, nullable=False),
     Column("settled", JSON),  # what our confirmed changes brought it to
     Column("refused", JSON),  # {"generation", "identity", "error", "final"} of the last refusal
+    Column("planned_generation", Integer),  # the generation that a live plan last saw
     Column("stale", Boolean, nullable=False),  # its items are older than its listing
     Column("moved_run", String(250)),  # the run whose listing last saw it new or moved
     Column("seen_at", Utc, nullable=False),
@@ -258,7 +259,7 @@ submissions = Table(
     Column("verb", String(16), nullable=False),
     Column("form", JSON, nullable=False),
     Column("shape", String(16), nullable=False),
-    # sending, queued, complete, refused, unsent
+    # sending, queued, complete, refused, unsent, lost, past
     Column("state", String(16), nullable=False),
     Column("batch_id", String(128)),
     Column("sent_at", Utc, nullable=False),

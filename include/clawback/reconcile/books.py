@@ -164,7 +164,8 @@ def balance(
         lines_without_money=0,
         unexplained=0,
         changes={name: changes.get(name, 0) for name in CHANGES},
-        requests={name: requests.get(name, 0) for name in REQUESTS},
+        requests={name: requests.get(name, 0) for name in REQUESTS}
+        | {name: n for name, n in sorted(requests.items()) if n and name not in REQUESTS},
     )
     read = carried = 0
     for row in rows:

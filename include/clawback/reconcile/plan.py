@@ -134,7 +134,7 @@ def _restore(
 
 _RESTORE = (
     "less came back than our confirmed change took off action {}, and a change never raises; "
-    "run action_reset for it, or answer ignore"
+    "run `clawback reset` for it, or answer ignore"
 )
 
 

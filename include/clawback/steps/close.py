@@ -19,6 +19,8 @@ from clawback.reconcile.outcomes import Outcome
 from clawback.steps.closing import book_rows, lines_after, settle
 from clawback.steps.runtime import Runtime
 
+_AFTER_PLAN = {"approve_changes", "prove_account", "submit_changes", "confirm_changes"}
+"""Tasks whose failure leaves the plan whole."""
 _NOT_PLANNED = "the run ended before its orders were planned; the next run takes them up"
 
 
@@ -38,7 +40,7 @@ def close(rt: Runtime, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
     """
     run = rt.run()
     if run.books is None:
-        _explain_unplanned(rt, run, broke_off="plan_changes" in failed_tasks)
+        _explain_unplanned(rt, run, broke_off=bool(set(failed_tasks) - _AFTER_PLAN))
         told = _count(rt, run)
         with rt.ledger.begin() as conn:
             runs.set_run(conn, run.id, books=told, closed_at=rt.clock.now())

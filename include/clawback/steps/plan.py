@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from clawback.ledger import actions as stock
 from clawback.ledger import runs
-from clawback.ledger.changes import ChangeState, Step, move
+from clawback.ledger.changes import ChangeState, Step, forget_submissions, move
 from clawback.ledger.codec import desired_to_json, items_to_json
 from clawback.ledger.lines import lines_read
 from clawback.ledger.runs import Run
@@ -56,7 +56,10 @@ def plan(rt: Runtime) -> dict[str, Any]:
     loader = Loader(run, rt.program, covered, now if cursor is None else cursor["listed_to"])
     for some in chunks(keys):
         with rt.ledger.begin() as conn:
-            writer.write(conn, list(loader.load(conn, some)))
+            loaded = list(loader.load(conn, some))
+            writer.write(conn, loaded)
+            if not run.dry_run:
+                _saw(conn, run, loaded)
     with rt.ledger.begin() as conn:
         shards = _shards(conn, rt, run)
     return {
@@ -183,7 +186,9 @@ class Writer:
         ).all()
         for row in found:
             kept = {k: v for k, v in by_id[row.id].items() if k not in {"id", "state"}}
+            kept |= dict.fromkeys(("settled_at", "after_amount", "after_payout"))
             move(conn, row.id, self._step(ChangeState(row.state), ChangeState.PLANNED), **kept)
+            forget_submissions(conn, row.id)
         return {row.id for row in found}
 
     def _mine(self, conn: Connection, ids: Sequence[str]) -> set[str]:
@@ -239,6 +244,12 @@ class Writer:
             "payout": verdict.payout,
             "currency": verdict.currency or some.rows[verdict.line_id]["currency"],
         }
+
+
+def _saw(conn: Connection, run: Run, loaded: Sequence[Loaded]) -> None:
+    """Remember which generation of each action was planned on."""
+    seen = {a.id: {"planned_generation": a.generation} for o in loaded for a in o.order.actions}
+    stock.set_actions(conn, run.account, seen)
 
 
 def _whole(verdicts: Sequence[LineVerdict]) -> Outcome:

@@ -24,7 +24,7 @@ from clawback.reconcile.facts import Learned, Observed, Request, Verb
 from clawback.reconcile.outcomes import Hold
 from clawback.reconcile.shapes import canary_requests
 from clawback.steps.confirm import confirm
-from clawback.steps.fresh import keep_fresh
+from clawback.steps.fresh import ListingBusyError, keep_fresh
 from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
@@ -52,6 +52,8 @@ def prove(rt: Runtime, client: ImpactClient) -> Progress:
     prover = Prover(rt, client, run)
     try:
         return prover.go()
+    except ListingBusyError as busy:
+        return prover.later(busy.until, "listing")
     except BudgetSpent as spent:
         return prover.later(spent.until)
     except RateLimited as limited:
@@ -68,9 +70,9 @@ class Prover:
             self._facts = facts_of(conn, run.account)
         self._sender = Sender(rt, client, run, self._known)
 
-    def later(self, until: datetime) -> Progress:
-        """Not done: to be called again when the budget holds again."""
-        return self._sender.later(until)
+    def later(self, until: datetime, why: str = "budget") -> Progress:
+        """Not done: to be called again, when the budget holds or the listing is there."""
+        return self._sender.later(until, why)
 
     def go(self) -> Progress:
         if self._sender.due(None):

@@ -1,4 +1,4 @@
-"""action_reset: puts named actions back to what was first reported, to be planned anew.
+"""Reset: puts named actions back to what was first reported, to be planned anew.
 
 RESET is the one write that raises an action (reference §3.3), so it is never planned: a person
 names the actions, sees what will be undone, and says so. Afterwards an ordinary run over the

@@ -50,7 +50,10 @@ def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any
 
 
 def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:
-    """Orders that were settled before and whose action has moved since."""
+    """Orders that are known and whose action has moved since a plan last saw it.
+
+    Whoever saw it move: this run, one that listed after it had planned, or a dry run.
+    """
     if run.order_ids:
         return
     mine = return_lines.c.program == run.program
@@ -60,7 +63,7 @@ def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:
         .join(actions, (actions.c.order_key == key) & (actions.c.account == run.account))
         .where(
             mine,
-            actions.c.moved_run == run.id,
+            actions.c.planned_generation.is_distinct_from(actions.c.generation),
             actions.c.campaign_id == program.campaign_id,
             or_(
                 return_lines.c.outcome.is_not(None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping
@@ -16,9 +17,10 @@ from clawback.ledger import changes as book
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json
 from clawback.ledger.runs import Run
-from clawback.reconcile.facts import Action, Judgement, Learned, Request, Verb
+from clawback.money import ZERO
+from clawback.reconcile.facts import Action, Desired, Judgement, Learned, Request, Verb
 from clawback.reconcile.shapes import canary_requests, requests_for
-from clawback.steps.fresh import MAX_AGE, keep_fresh
+from clawback.steps.fresh import MAX_AGE, ListingBusyError, keep_fresh
 from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
@@ -49,6 +51,8 @@ def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
             keep_fresh(rt, client, run, MAX_AGE)
             sender.send(row)
         sender.finish(shard)
+    except ListingBusyError as busy:
+        return sender.later(busy.until, "listing")
     except BudgetSpent as spent:
         return sender.later(spent.until)
     except RateLimited as limited:
@@ -67,12 +71,10 @@ class Sender:
         """Go on with what has just been learned of the account."""
         self._known = learned
 
-    def later(self, until: datetime) -> Progress:
-        """Not done: to be called again when the budget holds again."""
+    def later(self, until: datetime, why: str = "budget") -> Progress:
+        """Not done: to be called again, when the budget holds or the listing is there."""
         moment = self._rt.clock.real(until)
-        return Progress(
-            done=False, counts=dict(self.counts), wait_until=moment, waiting_for="budget"
-        )
+        return Progress(done=False, counts=dict(self.counts), wait_until=moment, waiting_for=why)
 
     def due(self, shard: int | None, ids: Sequence[str] | None = None) -> list[RowMapping]:
         """The approved changes that are still to be sent."""
@@ -84,6 +86,9 @@ class Sender:
         """Send one change, unless its action has moved or locked since it was planned."""
         now = self._rt.clock.now()
         with self._rt.ledger.begin() as conn:
+            mine = book.get_change(conn, row["id"])
+            if mine["run_id"] != self._run.id or not mine["approved"]:
+                return
             action = load_action(conn, self._run.account, row["action_id"])
             if _stale(row, action) or _locked(action, now):
                 dropped = self._step(ChangeState.PLANNED, ChangeState.DROPPED)
@@ -97,11 +102,13 @@ class Sender:
 
     def resend(self, row: RowMapping) -> None:
         """Send what the merged form of a canary did not bring about, in the form that is known."""
+        now = self._rt.clock.now()
         with self._rt.ledger.begin() as conn:
-            again = self._step(ChangeState.QUEUED, ChangeState.SENDING)
-            if not book.move(conn, row["id"], again, attempts=row["attempts"] + 1):
-                return
             action = load_action(conn, self._run.account, row["action_id"])
+            again = self._step(ChangeState.QUEUED, ChangeState.SENDING)
+            attempts = row["attempts"] + 1
+            if _locked(action, now) or not book.move(conn, row["id"], again, attempts=attempts):
+                return
         self._push(row, action)
 
     def finish(self, shard: int | None) -> None:
@@ -113,19 +120,27 @@ class Sender:
     def resolve(self, rows: Sequence[RowMapping]) -> None:
         """Read back what is in doubt, and send again only what is not there.
 
-        A change of which nothing was accepted is dropped if its action has moved meanwhile: it
-        was planned on what is no longer so.
+        A change is dropped, to be planned anew, if its action has locked; if nothing of it was
+        accepted and its action has moved, since it was planned on what is no longer so; and if it
+        has been in doubt for longer than the program waits.
         """
         for row in rows:
             action = self._read_back(row)
             if action is not None and _stands(row, action):
                 self._pass(row, ChangeState.SENDING, ChangeState.QUEUED)
-            elif _stale(row, action) and not self._accepted(row):
+            elif self._hopeless(row, action):
                 self._pass(row, ChangeState.SENDING, ChangeState.DROPPED)
                 self.counts["dropped"] += 1
             elif row["attempts"] < MAX_ATTEMPTS:
                 self._pass(row, ChangeState.SENDING, ChangeState.SENDING, row["attempts"] + 1)
                 self._push(row, action)
+
+    def _hopeless(self, row: RowMapping, action: Action | None) -> bool:
+        now = self._rt.clock.now()
+        if _locked(action, now) or (_stale(row, action) and not self._accepted(row)):
+            return True
+        patience = timedelta(hours=self._rt.program.confirm.give_up_hours)
+        return bool(row["attempts"] >= MAX_ATTEMPTS and now - row["sent_at"] >= patience)
 
     def _read_back(self, row: RowMapping) -> Action | None:
         """The action and its items as impact.com holds them at this moment."""
@@ -155,7 +170,7 @@ class Sender:
         self.counts["sent"] += 1
 
     def _requests(self, row: RowMapping, action: Action | None) -> tuple[Request, ...]:
-        desired, verb = desired_from_json(row["desired"]), Verb(row["verb"])
+        desired, verb = never_up(desired_from_json(row["desired"]), action), Verb(row["verb"])
         if row["canary"] and self._known.indexed_items is None:
             return canary_requests(desired, row["action_id"], row["reason"], verb, action)
         return requests_for(desired, row["action_id"], row["reason"], verb, self._known, action)
@@ -205,7 +220,7 @@ class Sender:
         with self._rt.ledger.begin() as conn:
             book.set_submission(conn, submission, state="unsent")
             others = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-            if not any(s["state"] in ACCEPTED for s in others):
+            if not any(s["state"] in ACCEPTED or s["state"] == "sending" for s in others):
                 back = self._step(ChangeState.SENDING, ChangeState.PLANNED)
                 book.move(conn, row["id"], back)
 
@@ -218,6 +233,23 @@ class Sender:
 
     def _step(self, was: ChangeState, became: ChangeState) -> Step:
         return Step(self._run.id, self._rt.clock.now(), was, became)
+
+
+def never_up(desired: Desired, action: Action | None) -> Desired:
+    """`desired` without what an action that was just read already holds, or holds less of."""
+    if action is None or not desired.items:
+        return desired
+    targets = []
+    for target in desired.items:
+        mine = [item for item in action.items if item.sku == target.sku]
+        quantity, amount = target.quantity, target.amount
+        if mine and quantity is not None and sum(i.quantity for i in mine) <= quantity:
+            quantity = None
+        if mine and amount is not None and sum((i.amount for i in mine), ZERO) <= amount:
+            amount = None
+        if quantity is not None or amount is not None:
+            targets.append(replace(target, quantity=quantity, amount=amount))
+    return replace(desired, items=tuple(targets))
 
 
 def _stands(row: RowMapping, action: Action) -> bool:

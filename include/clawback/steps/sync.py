@@ -37,9 +37,7 @@ def sync(rt: Runtime, client: ImpactClient) -> dict[str, Any]:
     """
     run, now = rt.run(), rt.clock.now()
     counts: Counter[str] = Counter(windows=0, actions=0, updates=0, moved=0, items_read=0)
-    if not refresh(rt, client, counts):
-        with rt.ledger.begin() as conn:
-            stock.set_cursor(conn, run.account, rt.program.campaign_id, now)
+    first = not refresh(rt, client, counts)
     with rt.ledger.read() as conn:
         spans = union(scope.order_spans(conn, run, rt.program, now))
         covered = stock.covered(conn, run.account, rt.program.campaign_id)
@@ -49,6 +47,9 @@ def sync(rt: Runtime, client: ImpactClient) -> dict[str, Any]:
         covered = union([*covered, window.span])
         with rt.ledger.begin() as conn:
             stock.cover(conn, listing, rt.program.campaign_id, covered)
+    if first:
+        with rt.ledger.begin() as conn:
+            stock.set_cursor(conn, run.account, rt.program.campaign_id, now)
     read_items(rt, client, run, counts)
     return dict(counts)
 

@@ -67,7 +67,7 @@ class ReturnLine(BaseModel):
     )
     amount: Money = Field(
         None,
-        description="refunded for the goods, positive, net of tax and shipping; an adjustment "
+        description="refunded for the goods, 0 or more, net of tax and shipping; an adjustment "
         "needs it",
     )
     currency: Currency = Field(

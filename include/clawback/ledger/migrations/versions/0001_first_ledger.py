@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("settled", sa.JSON(), nullable=True),
         sa.Column("refused", sa.JSON(), nullable=True),
+        sa.Column("planned_generation", sa.Integer(), nullable=True),
         sa.Column("stale", sa.Boolean(), nullable=False),
         sa.Column("moved_run", sa.String(length=250), nullable=True),
         sa.Column("seen_at", Utc(timezone=True), nullable=False),
