@@ -78,10 +78,16 @@ class Rest:
         run = self._ask("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None})
         return str(run["dag_run_id"])
 
-    def abandon_open_runs(self, dag_id: str) -> None:
-        """Fail the runs that an interrupted demo left behind: they would block the next one."""
+    def abandon_open_runs(self, dag_id: str, before: datetime) -> None:
+        """Fail the runs that an interrupted demo left behind: they would block the next one.
+
+        A run that was queued since `before` is the scheduler's own of this time, and goes on.
+        """
         path = f"/dags/{dag_id}/dagRuns"
         for run in self._ask("GET", f"{path}?state=running&state=queued")["dag_runs"]:
+            queued = run.get("queued_at")
+            if queued is not None and datetime.fromisoformat(queued) >= before:
+                continue
             self._ask("PATCH", f"{path}/{run['dag_run_id']}?update_mask=state", {"state": "failed"})
 
     def run_state(self, dag_id: str, run_id: str) -> str:

@@ -64,7 +64,7 @@ class Stage:
         self.say(f"Airflow answers at {self.site.url}")
         self.rest.warm_up()
         self.until(f"the Dag {DAG}", self._visible)
-        self.rest.abandon_open_runs(DAG)  # before a scheduler may start a run of its own
+        self.rest.abandon_open_runs(DAG, self._started)
         self.site.start(self.fleet, env, LATE)
         self.rest.unpause(DAG)
 
