@@ -31,7 +31,7 @@ def test_standard_and_custom_codes_pass(verb: Verb, code: str) -> None:
         ("reverse", "ORDER_UPDATE", "that code is for the other write"),
         ("reverse", "BROKEN", "add it to the account's custom codes"),
         ("modify", "", "use one of"),
-        ("modify", "RESET", "action_reset"),
+        ("modify", "RESET", "clawback reset"),
         ("modify", "APPROVED", "never"),
     ],
 )

@@ -291,7 +291,7 @@ def test_a_partial_return_after_our_reversal_is_held() -> None:
     held = action(item(now=(0, 0)), state=ActionState.REVERSED, settled_by_us=Desired(reverse=True))
     made = plan([line(1), line(2, vanished=True)], held)
     assert said(made) == {1: "already_settled", 2: "held/restore_needed"}
-    assert "action_reset" in next(v.note for v in made.verdicts if v.hold)
+    assert "clawback reset" in next(v.note for v in made.verdicts if v.hold)
 
 
 def test_a_correction_after_our_reversal_holds_the_last_line() -> None:
