@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,12 @@ def _database(uri: str, template: str = "template1") -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def database_of() -> Callable[..., AbstractContextManager[str]]:
+    """Makes a PostgreSQL database of its own: `with database_of(uri, template) as url`."""
+    return _database
+
+
+@pytest.fixture(scope="session")
 def upgraded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty ledger file at the newest migration, to be copied."""
     path = tmp_path_factory.mktemp("ledger") / "empty.db"
@@ -91,15 +97,29 @@ def new_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> It
 
 
 @pytest.fixture
-def ledger_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[str]:
+def new_ledger(
+    request: pytest.FixtureRequest, database: str, tmp_path: Path
+) -> Callable[[str], AbstractContextManager[str]]:
+    """Gives an empty ledger at the newest migration each time it is called, for a while."""
+
+    @contextmanager
+    def make(name: str) -> Iterator[str]:
+        if database == "sqlite":
+            path = tmp_path / f"{name}.db"
+            shutil.copy(request.getfixturevalue("upgraded_sqlite"), path)
+            yield f"sqlite:///{path}"
+            return
+        template = request.getfixturevalue("upgraded_postgres")
+        with _database(request.getfixturevalue("postgres_uri"), template) as url:
+            yield url
+
+    return make
+
+
+@pytest.fixture
+def ledger_url(new_ledger: Callable[[str], AbstractContextManager[str]]) -> Iterator[str]:
     """The URL of an empty ledger at the newest migration."""
-    if database == "sqlite":
-        path = tmp_path / "ledger.db"
-        shutil.copy(request.getfixturevalue("upgraded_sqlite"), path)
-        yield f"sqlite:///{path}"
-        return
-    template = request.getfixturevalue("upgraded_postgres")
-    with _database(request.getfixturevalue("postgres_uri"), template) as url:
+    with new_ledger("ledger") as url:
         yield url
 
 

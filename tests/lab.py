@@ -157,22 +157,8 @@ class Lab:
         actions: Iterable[dict[str, Any]],
         settings: dict[str, Any],
     ) -> Iterator[Lab]:
-        now = settings.pop("now", NOW)
-        world = settings.pop("world", None)
-        if world is None:
-            world = home / "world.jsonl"
-            write_world(world, actions)
-        faults = fault_rules.parse(settings.pop("faults", []), "of the test")
-        if isinstance(limit := settings.get("rate_limit"), str):
-            settings["rate_limit"] = RateLimit.parse(limit)
-        profile = Profile.model_validate(settings.pop("profile", {}))
-        plain = {"port": 0, "orders": 0, "now": now, "speed": 0.0, "queue_latency": 2.0}
-        started = Settings(
-            world=world if world.stat().st_size else None,
-            faults=faults,
-            profile=profile,
-            **{**plain, **settings},
-        )
+        now = settings.get("now", NOW)
+        started = settings_of(home, actions, settings)
         with SandboxServer(started) as server:
             auth = (server.account_sid, server.auth_token)
             with httpx.Client(base_url=server.base_url, auth=auth, timeout=60) as http:
@@ -200,10 +186,14 @@ class Lab:
             campaign_id=CAMPAIGN,
         )
 
-    def connect(self) -> Any:
+    def warehouse(self) -> str:
+        """The rows in a warehouse file of this moment; gives the connection to it."""
         path = self.home / "warehouse.duckdb"
         create_warehouse(path, self.rows)
-        return from_connection(json.dumps({"conn_type": "duckdb", "host": str(path)}))()
+        return json.dumps({"conn_type": "duckdb", "host": str(path)})
+
+    def connect(self) -> Any:
+        return from_connection(self.warehouse())()
 
     # Time
 
@@ -310,6 +300,28 @@ class Lab:
         response = self.http.request(method, f"/_sandbox/{path}", json=body)
         assert response.is_success, response.text
         return response.json() if response.content else None
+
+
+def settings_of(
+    home: Path, actions: Iterable[dict[str, Any]], settings: dict[str, Any]
+) -> Settings:
+    """What a sandbox with these actions is started with."""
+    now = settings.pop("now", NOW)
+    world = settings.pop("world", None)
+    if world is None:
+        world = home / "world.jsonl"
+        write_world(world, actions)
+    faults = fault_rules.parse(settings.pop("faults", []), "of the test")
+    if isinstance(limit := settings.get("rate_limit"), str):
+        settings["rate_limit"] = RateLimit.parse(limit)
+    profile = Profile.model_validate(settings.pop("profile", {}))
+    plain = {"port": 0, "orders": 0, "now": now, "speed": 0.0, "queue_latency": 2.0}
+    return Settings(
+        world=world if world.stat().st_size else None,
+        faults=faults,
+        profile=profile,
+        **{**plain, **settings},
+    )
 
 
 def said(outcome: str | None, hold: str | None) -> str:

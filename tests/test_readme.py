@@ -38,3 +38,13 @@ def test_every_file_exists() -> None:
     """Each file or folder that the README links to is there."""
     links = re.findall(r"\]\((?!http)([^)]+)\)", README)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_asset_is_the_one_that_the_books_are_announced_on() -> None:
+    """The example's Dag would start: asset and figures bear the names that close_books gives."""
+    books = (ROOT / "plugins" / "impact_provider" / "books.py").read_text(encoding="utf-8")
+    [name] = re.findall(r'Asset\("(\w+)_shop"\)', README)
+    assert f'Asset(name=f"{name}_{{program}}")' in books
+    figures = set(re.findall(r'event\.extra\["(\w+)"\]', README))
+    assert figures
+    assert [figure for figure in figures if f'"{figure}"' not in books] == []

@@ -1,10 +1,11 @@
-"""The commands of the person who runs it: doctor, decide, audit, reset, program add."""
+"""The commands of the person who runs it: doctor, decide, audit, reset, plan, program add."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(decide)
     app.command()(audit)
     app.command()(reset)
+    app.command()(plan)
     app.add_typer(program_app, name="program")
 
 
@@ -170,6 +172,30 @@ def reset(
         return
     ended = {name: part["lines"] for name, part in books["outcomes"].items() if part["lines"]}
     typer.echo(f"run {books['run_id']}: " + ", ".join(f"{n} {name}" for name, n in ended.items()))
+
+
+def plan(
+    program: Name,
+    *,
+    run: Annotated[str, typer.Option(help="The run's id; default: the run opened last.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+) -> None:
+    """Show what a run has planned, dry or live, and what became of each change."""
+    from clawback.ledger.runs import newest_run
+    from clawback.ledger.store import Ledger
+    from clawback.program import Program, find_program
+    from clawback.steps import show
+    from clawback.steps.runtime import Runtime
+
+    with told(), Ledger.open() as ledger:
+        loaded = Program.load(find_program(program))
+        with ledger.read() as conn:
+            run_id = run or newest_run(conn, loaded.name)
+        rt = Runtime(ledger, loaded, Clock.from_env(), run_id)
+        if as_csv:
+            show.write_csv(rt, sys.stdout)
+        else:
+            typer.echo(f"run {run_id}\n{show.table(rt)}")
 
 
 @contextmanager

@@ -29,6 +29,18 @@ def quantize(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_EVEN)
 
 
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"} | {
+    code: f"{code[:2]}$" for code in ("AUD", "CAD", "NZD")
+}
+
+
+def in_words(amount: Decimal, currency: str) -> str:
+    """An amount in whole units, for a label: "$4,120", "€310", "4,120 CHF"."""
+    whole = f"{amount.quantize(Decimal(1), rounding=ROUND_HALF_EVEN):,}"
+    sign = _SIGNS.get(currency.upper())
+    return f"{whole} {currency}" if sign is None else f"{sign}{whole}"
+
+
 def share(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
     """`total` shared over `weights` by largest remainder: the parts add up to `total` exactly.
 

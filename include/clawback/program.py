@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -41,11 +43,22 @@ def _zone(name: str) -> str:
     return name
 
 
+def _web_address(text: str) -> str:
+    if not text.startswith(("https://", "http://")) or set(_MARK.findall(text)) - _MARKS:
+        raise ValueError("write an address like https://…/{action_id}, or with {order_id}")
+    return text
+
+
+_MARK = re.compile(r"\{[^}]*\}")
+_MARKS = {"{action_id}", "{order_id}"}
+
+
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+ActionUrl = Annotated[str, AfterValidator(_web_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -180,7 +193,8 @@ class Alerts(_Part):
     """When a run sends word; null never does. `connection` is an Airflow http connection.
 
     `held` and `rejected` are lines of a run, `locking_days` how soon an unsettled action locks,
-    `payout_surprise` the commission that moved otherwise than planned.
+    `payout_surprise` the commission that moved otherwise than planned, `deadline_hours` how long
+    after it was queued a run may still be open.
     """
 
     connection: str = ""
@@ -190,6 +204,7 @@ class Alerts(_Part):
     locking_days: int | None = Field(3, ge=0)
     locking_payout: Limit = Decimal(0)
     payout_surprise: Limit | None = Decimal(0)
+    deadline_hours: float | None = Field(6, gt=0)
 
 
 class Program(_Part):
@@ -225,6 +240,8 @@ class Program(_Part):
     confirm: Confirm = Confirm()
     approval: Approval = Approval()
     alerts: Alerts = Alerts()
+    action_url: ActionUrl = "https://app.impact.com"
+    """The page of an action in impact.com's UI, with {action_id} or {order_id} where they stand."""
 
     @classmethod
     def load(cls, path: Path) -> Program:
@@ -252,6 +269,14 @@ class Program(_Part):
         named = Path(self.warehouse.statement)
         home = os.environ.get(SQL_ENV) or str(_INCLUDE / "sql")
         return named if named.is_absolute() else Path(home) / named
+
+    def page_of_action(self, action_id: str, order_id: str) -> str:
+        """The address of an action in impact.com's own UI."""
+        parts = {"{action_id}": action_id, "{order_id}": order_id}
+        url = self.action_url
+        for mark, value in parts.items():
+            url = url.replace(mark, quote(value, safe=""))
+        return url
 
     @property
     def zone(self) -> ZoneInfo:

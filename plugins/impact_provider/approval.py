@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
 
-from impact_provider.links import run_link
+from impact_provider.links import PLAN, run_link
 from impact_provider.runtime import opened
 
 if TYPE_CHECKING:
@@ -27,22 +27,21 @@ NOBODY = "unknown"
 REASON = "reason"
 
 
-class ApprovalGate(ApprovalOperator):
-    """Approves what the thresholds of `program` let pass; waits for a person about the rest.
+class Gate(ApprovalOperator):
+    """Asks a person about a run of `program`, with a reason to be given if they like.
 
-    While it waits it is awaiting_input: no worker slot, no trigger. The answer and the person's
-    name are in the ledger before Airflow goes on, and submit_changes sends only what the ledger
-    says is approved, so that nothing depends on which tasks Airflow skips.
+    While it waits it is awaiting_input: no worker slot, no trigger. A time-out comes as Reject,
+    which skips what is downstream; what it means is for those to say who keep the answer.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "program")
     ui_color = "#fdf3d8"
 
-    def __init__(self, *, program: str, **kwargs: Any) -> None:
+    def __init__(self, *, program: str, subject: str, **kwargs: Any) -> None:
         # Airflow hands the Dag's own Params to every task; a person is asked for the reason alone.
         kwargs["params"] = {REASON: _reason()}
         super().__init__(
-            subject="Approve the changes of this run?",
+            subject=subject,
             body="",
             defaults=self.REJECT,
             response_timeout=BY_HAND,
@@ -50,8 +49,21 @@ class ApprovalGate(ApprovalOperator):
         )
         self.program = program
 
+
+class ApprovalGate(Gate):
+    """Approves what the thresholds of `program` let pass; waits for a person about the rest.
+
+    The answer and the person's name are in the ledger before Airflow goes on, and submit_changes
+    sends only what the ledger says is approved, so that nothing depends on which tasks Airflow
+    skips.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(subject="Approve the changes of this run?", **kwargs)
+
     def execute(self, context: Context) -> Any:
         from clawback.steps.approve import approve, ask
+        from clawback.steps.show import command as csv_command
 
         with opened(self.program, context) as rt:
             told = approve(rt)
@@ -61,10 +73,11 @@ class ApprovalGate(ApprovalOperator):
             if not shown["changes"]:
                 return told
             self.response_timeout = patience(rt.program, rt.run().kind, datetime.now(UTC))
+            command = csv_command(rt.run())
         self.log.info("%s", told["said"])
         self.subject = f"Approve {shown['changes']:,} changes of {shown['program']}?"
-        link = run_link(context, "plan_changes")
-        self.body = f"{shown['markdown']}\n\n{_TERMS}\n\n[The plan's figures and log]({link})"
+        plan = f"[The whole plan]({run_link(context, PLAN)}), or as CSV: `{command}`"
+        self.body = f"{shown['markdown']}\n\n{_TERMS}\n\n{plan}"
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -102,7 +115,12 @@ def record(rt: Runtime, event: Mapping[str, Any], *, approved: bool) -> dict[str
     name = answered_by(event)
     if approved:
         return approve(rt, name)
-    return refuse(rt, name, str((event.get("params_input") or {}).get(REASON) or ""))
+    return refuse(rt, name, reason_of(event))
+
+
+def reason_of(event: Mapping[str, Any]) -> str:
+    """Why the person answered as they did; may be empty."""
+    return str((event.get("params_input") or {}).get(REASON) or "")
 
 
 def answered_by(event: Mapping[str, Any]) -> str:
@@ -119,7 +137,8 @@ def patience(program: Program, kind: str, now: datetime) -> timedelta:
     """
     if kind != "scheduled":
         return BY_HAND
-    left = _next(program, now) - now
+    # Plain: Airflow's own times are pendulum's, whose spans cannot be told to its supervisor.
+    left = timedelta(seconds=(_next(program, now) - now).total_seconds())
     return left - min(BEFORE_NEXT, left / 2)
 
 

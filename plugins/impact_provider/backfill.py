@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, BaseOperator, Param
 
 from clawback.clock import Clock
-from clawback.program import programs_home
 from impact_provider import runbook
-from impact_provider.dag import DEFAULTS, START, of_orders, of_window
+from impact_provider.notifier import RunNotifier
+from impact_provider.parts import (
+    PROGRAM,
+    by_hand,
+    of_dry_run,
+    of_orders,
+    of_program,
+    of_window,
+)
 from impact_provider.runtime import ParamsError, moment
 from impact_provider.window import WindowOperator
 
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
 
 DAG_ID = "returns_backfill"
 MOST_WINDOWS = 500
-PROGRAM = "{{ params.program }}"
 
 
 class SplitOperator(BaseOperator):
@@ -82,16 +88,11 @@ def _window(
 
 def build() -> DAG:
     """The Dag `returns_backfill`; reads the names of the program files and nothing else."""
-    dag = DAG(
-        dag_id=DAG_ID,
+    dag = by_hand(
+        DAG_ID,
         description="Reconciles past windows or certain orders, by hand; dry unless told otherwise",
-        schedule=None,
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        default_args=DEFAULTS,
+        on_failure_callback=RunNotifier(),
         params=_params(),
-        tags=["clawback", "impact.com", "returns", "by hand"],
         doc_md=runbook.BACKFILL,
     )
     with dag:
@@ -106,26 +107,9 @@ def build() -> DAG:
     return dag
 
 
-def program_names() -> list[str]:
-    """The programs that there are, by the names of their files."""
-    return sorted(path.stem for path in programs_home().glob("*.yaml")) or ["demo"]
-
-
-def program_param() -> Param:
-    """The choice among the programs that there are."""
-    names = program_names()
-    return Param(
-        names[0],
-        type="string",
-        enum=names,
-        title="Program",
-        description="Which program: the name of its file in include/programs.",
-    )
-
-
 def _params() -> dict[str, Param]:
     return {
-        "program": program_param(),
+        "program": of_program(),
         **of_window(
             "Reconcile returns changed from this time on, with its offset, for example "
             "2026-11-01T00:00:00+01:00. Leave empty if you give order ids."
@@ -139,10 +123,7 @@ def _params() -> dict[str, Param]:
             description="The window is cut into pieces of so many days, one run after the other.",
         ),
         **of_orders("Instead of a window: just these orders, one a line."),
-        "dry_run": Param(
-            None,
-            type=["null", "boolean"],
-            title="Dry run",
-            description="false sends. Empty or true: plans, closes its books, and sends nothing.",
+        "dry_run": of_dry_run(
+            "false sends. Empty or true: plans, closes its books, and sends nothing."
         ),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
-from impact_provider.links import run_link
+from impact_provider.notifier import links_of, tell_once
 from impact_provider.operators import StepOperator
 from impact_provider.runtime import lost_tasks
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from clawback.steps.runtime import Runtime
+
+
+RED = frozenset({"failed"})
+"""The state of a task that failed itself, and not for another's failure."""
 
 
 def books_of(program: str) -> Asset:
@@ -34,28 +38,45 @@ class CloseOperator(StepOperator):
         self.announces = announces
 
     def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.ledger.runs import UnknownRunError
         from clawback.steps.close import BooksDoNotBalanceError, RunFailedError, close
 
         failed = lost_tasks(context, own=self.task_id)
         try:
             books = close(rt, failed)
         except (BooksDoNotBalanceError, RunFailedError):
-            self._tell(rt, failed, context)
+            self._say(rt, context, failed)
             raise
-        self._tell(rt, failed, context)
+        except UnknownRunError:
+            self._say_bare(rt, context)
+            raise
+        self._say(rt, context, failed)
         if not rt.run().dry_run:
-            measure(books)
             alias = AssetAlias(f"clawback_runs_{self.announces}")
             context["outlet_events"][alias].add(books_of(self.announces), extra=figures(books))
         return books
 
-    def _tell(self, rt: Runtime, failed: Sequence[str], context: Context) -> None:
+    def _say(self, rt: Runtime, context: Context, failed: Sequence[str]) -> None:
+        """Post what is due, and send the figures of a live run, failed or not."""
         from clawback.steps.tell import summary
-        from impact_provider.notifier import post
 
-        link = run_link(context)
-        links = {"run": link} if "://" in link else {}
-        post(rt.program.alerts, summary(rt, failed, links), self.log)
+        red = lost_tasks(context, self.task_id, RED) if failed else []
+        tell_once(rt, summary(rt, red or failed, _links(context)), self.log)
+        run = rt.run()
+        if run.books is not None and not run.dry_run:
+            measure(rt, run.books)
+
+    def _say_bare(self, rt: Runtime, context: Context) -> None:
+        """Post that the run broke off before it was opened."""
+        from clawback.steps.tell import bare_summary
+
+        red = lost_tasks(context, self.task_id, RED) or [self.task_id]
+        tell_once(rt, bare_summary(rt.program, rt.run_id, red, _links(context)), self.log)
+
+
+def _links(context: Context) -> dict[str, str]:
+    run = context["dag_run"]
+    return links_of(run.dag_id, run.run_id)
 
 
 def figures(books: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,15 +96,11 @@ def figures(books: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(books: Mapping[str, Any]) -> None:
-    """Send the books' figures as Airflow's own metrics, tagged with the program."""
+def measure(rt: Runtime, books: Mapping[str, Any]) -> None:
+    """Send the run's figures as gauges of Airflow's own metrics, tagged with the program."""
     from airflow.sdk.observability import stats
 
-    tags = {"program": str(books["program"])}
-    for outcome, part in books["outcomes"].items():
-        stats.gauge(f"clawback.lines.{outcome}", part["lines"], tags=tags)
-    for state, n in books["changes"].items():
-        stats.gauge(f"clawback.changes.{state}", n, tags=tags)
-    stats.gauge("clawback.requests", books["requests"]["total"], tags=tags)
-    for name in ("commission_recovered", "commission_lost_to_locking"):
-        stats.gauge(f"clawback.{name}", float(books[name]), tags=tags)
+    from clawback.steps.measure import measures
+
+    for one in measures(rt, books):
+        stats.gauge(one.name, one.value, tags=dict(one.tags))

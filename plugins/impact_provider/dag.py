@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule, chain
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, chain
 
 from clawback.program import Program, find_program
-from impact_provider import operators, runbook
+from impact_provider import operators, resets, runbook
 from impact_provider.approval import ApprovalGate
-from impact_provider.books import CloseOperator
-from impact_provider.retry import BY_ERROR
+from impact_provider.deadline import deadline_of
+from impact_provider.notifier import RunNotifier
+from impact_provider.parts import (
+    DEFAULTS,
+    START,
+    TAGS,
+    named,
+    of_dry_run,
+    of_orders,
+    of_window,
+    reconciled,
+    tasks_of,
+)
+from impact_provider.urgent import UrgentOperator
 
 BASE_ID = "returns_reconciliation"
-EMBEDDED = "demo"
-START = datetime(2025, 1, 1, tzinfo=UTC)
-"""Airflow wants a start; with catchup off nothing before the last interval runs by itself."""
 
 
 def dag_id(program: str) -> str:
     """The Dag id, and the stem of the Dag file, of a program's name."""
-    return BASE_ID if program == EMBEDDED else f"{BASE_ID}__{program}"
+    return named(BASE_ID, program)
 
 
 def build(program_file: str) -> DAG:
     """The reconciliation Dag of the program in `program_file` (a name below include/programs).
 
-    Reads that file and nothing else: no network, no database. Raises ProgramError, which Airflow
-    shows as this Dag file's import error, and only this one's.
+    The program's other Dag, action_reset, is made as well; Airflow finds it by itself. Reads that
+    file and nothing else: no network, no database. Raises ProgramError, which Airflow shows as
+    this Dag file's import error, and only this one's.
     """
     program = Program.load(find_program(program_file))
+    resets.build(program_file, program)
     dag = DAG(
         dag_id=dag_id(program.name),
         description=f"Returns to impact.com, campaign {program.campaign_id}",
@@ -39,8 +47,10 @@ def build(program_file: str) -> DAG:
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULTS,
+        deadline=deadline_of(program_file, program),
+        on_failure_callback=RunNotifier(program_file),
         params=_params(),
-        tags=["clawback", "impact.com", "returns", f"program:{program.name}"],
+        tags=[*TAGS, f"program:{program.name}"],
         doc_md=runbook.DAG.format(
             name=program.name,
             campaign=program.campaign_id,
@@ -49,45 +59,13 @@ def build(program_file: str) -> DAG:
         ),
     )
     with dag:
-        _tasks(program_file, program.name)
+        of = tasks_of(program_file)
+        first = [operators.PreflightOperator(**of("preflight"))]
+        gate = ApprovalGate(**of("approve_changes"))
+        reconciled(of, program.name, gate, first)
+        urgent = UrgentOperator(**of("submit_urgent"))
+        chain(dag.task_dict["plan_changes"], urgent, dag.task_dict["prove_account"])
     return dag
-
-
-DEFAULTS: dict[str, Any] = {
-    "owner": "clawback",
-    "retries": 3,
-    # The first delay is Airflow's own setting core.default_task_retry_delay.
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=30),
-    "retry_policy": BY_ERROR,
-    "execution_timeout": timedelta(hours=1),
-}
-
-
-def _tasks(program: str, name: str) -> None:
-    def of(task_id: str, **more: Any) -> dict[str, Any]:
-        return {
-            "task_id": task_id,
-            "program": program,
-            "doc_md": runbook.TASKS[task_id],
-            **more,
-        }
-
-    plan = operators.PlanOperator(**of("plan_changes"))
-    always = {"trigger_rule": TriggerRule.ALL_DONE}
-    chain(
-        operators.PreflightOperator(**of("preflight")),
-        operators.ExtractOperator(**of("extract_returns")),
-        operators.SyncOperator(**of("sync_actions")),
-        plan,
-        ApprovalGate(**of("approve_changes")),
-        operators.ProveOperator(**of("prove_account")),
-        operators.SubmitOperator.partial(
-            **of("submit_changes", map_index_template="{{ task.summary }}")
-        ).expand(shard=plan.output),
-        operators.ConfirmOperator(**of("confirm_changes", **always)),
-        CloseOperator(announces=name, **of("close_books", **always)),
-    )
 
 
 def _params() -> dict[str, Param]:
@@ -97,45 +75,8 @@ def _params() -> dict[str, Param]:
             "2026-11-01T00:00:00+01:00. Empty: from where the last closed run ended."
         ),
         **of_orders("Reconcile just these orders, one a line. Empty: every order in the window."),
-        "dry_run": Param(
-            None,
-            type=["null", "boolean"],
-            title="Dry run",
-            description="true plans and sends nothing, false sends. Empty: dry for Airflow's "
-            "backfill runs, live otherwise.",
+        "dry_run": of_dry_run(
+            "true plans and sends nothing, false sends. Empty: dry for Airflow's backfill runs, "
+            "live otherwise."
         ),
-    }
-
-
-def of_window(start: str) -> dict[str, Param]:
-    """The Params of a window; `start` explains what its beginning means."""
-    return {
-        "window_start": Param(
-            None,
-            title="Window start",
-            description=start,
-            type=["null", "string"],
-            format="date-time",
-        ),
-        "window_end": Param(
-            None,
-            title="Window end",
-            description="Up to this time. Empty: until now.",
-            type=["null", "string"],
-            format="date-time",
-        ),
-    }
-
-
-def of_orders(description: str) -> dict[str, Param]:
-    """The Param that names orders."""
-    return {
-        "order_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "minLength": 1},
-            title="Order ids",
-            description=description,
-            examples=["A-1001", "A-1002"],
-        )
     }

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from impact_provider.errors import EventError
 from impact_provider.hooks import ImpactHook
+from impact_provider.links import LINKS, show_links
 from impact_provider.runtime import opened, request_of, returns_of
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ class StepOperator(BaseOperator):
 
     ui_color = "#f4f6fb"
     upgrades_ledger = False
+    begins = False
+    """Whether this task opens the ledger's run."""
     template_fields: Sequence[str] = ("program",)
 
     def __init__(self, *, program: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.program = program
+        self.action_url = ""
+        """Where the link to impact.com leads, once the task knows."""
 
     def step(self, rt: Runtime, context: Context) -> Any:
         """The work; returns a small result for XCom, or Progress."""
@@ -61,7 +66,8 @@ class StepOperator(BaseOperator):
         from clawback.steps.runtime import Progress
 
         part = self.part(context)
-        with opened(self.program, context, upgrade=self.upgrades_ledger, part=part) as rt:
+        how: dict[str, Any] = {"upgrade": self.upgrades_ledger, "part": part, "begins": self.begins}
+        with opened(self.program, context, **how) as rt:
             _count(rt, seen)
             asked_at = rt.clock.now()
             result = self._step_in_budget(rt, context)
@@ -133,16 +139,22 @@ def _count(rt: Runtime, requests: Mapping[str, int]) -> None:
 
 
 class PreflightOperator(StepOperator):
-    """Opens the run in the ledger and chooses its window."""
+    """Opens the run in the ledger, chooses its window, and looks whether the set-up can work."""
 
-    upgrades_ledger = True
+    upgrades_ledger = begins = True
 
     def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.steps.precheck import ListeningGate, precheck
         from clawback.steps.preflight import preflight
 
-        return preflight(
-            rt, request_of(context, rt.clock.now()), self.hook(rt).account().account_sid
-        )
+        hook = self.hook(rt)
+        account = hook.account().account_sid
+        told = preflight(rt, request_of(context, rt.clock.now()), account)
+        gate = ListeningGate(rt.gate(account), rt.clock)
+        with hook.client(gate) as client:
+            for check in precheck(rt.program, client, gate, returns_of(rt.program)):
+                self.log.info("%-5s %-12s %s", check.status, check.name, check.said)
+        return told
 
 
 class ExtractOperator(StepOperator):
@@ -165,16 +177,34 @@ class SyncOperator(StepOperator):
 
 
 class PlanOperator(StepOperator):
-    """Works out the changes; returns the shards that submit_changes is mapped over."""
+    """Works out the changes; returns the shards that submit_changes is mapped over.
+
+    A shard is its number and what the grid calls it. The plan is a table in the log, and a CSV
+    file where CLAWBACK_PLANS names a folder.
+    """
 
     def step(self, rt: Runtime, context: Context) -> Any:
+        from clawback.steps import show
         from clawback.steps.plan import plan
 
         counts = plan(rt)
-        shards = counts.pop("shards")
+        shards, names = counts.pop("shards"), show.labels(rt)
         context["ti"].xcom_push(COUNTS, counts)
         self.log.info("Planned: %s", counts)
-        return shards
+        self.log.info("%s", show.table(rt))
+        self._keep(rt)
+        return [{"shard": n, "name": names[n] if n < len(names) else ""} for n in shards]
+
+    def _keep(self, rt: Runtime) -> None:
+        from clawback.steps.show import PLANS_ENV, keep_csv
+
+        try:
+            path = keep_csv(rt)
+        except OSError as error:
+            self.log.warning("The plan could not be kept as CSV (%s); mend %s", error, PLANS_ENV)
+            return
+        if path is not None:
+            self.log.info("The plan is kept as %s", path)
 
 
 class ProveOperator(StepOperator):
@@ -188,33 +218,39 @@ class ProveOperator(StepOperator):
 
 
 class SubmitOperator(StepOperator):
-    """Sends the approved changes of one shard."""
+    """Sends the approved changes of one shard, which is its number, or that and its name."""
 
-    def __init__(self, *, shard: int, **kwargs: Any) -> None:
+    operator_extra_links = LINKS
+
+    def __init__(self, *, shard: int | Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.shard = shard
-        self.summary = f"shard {shard}"
-        """What the grid shows for this mapped task."""
+        told: Mapping[str, Any] = shard if isinstance(shard, Mapping) else {"shard": shard}
+        self.shard = int(told["shard"])
+        self.summary = str(told.get("name") or f"shard {self.shard}")
+        """What the grid shows for this mapped task, before it runs and when it has ended."""
 
-    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+    def step(self, rt: Runtime, context: Context) -> Any:
         from clawback.steps.submit import submit
 
+        show_links(self, context, rt, self.shard)
         with self.client(rt) as client:
             progress = submit(rt, client, self.shard)
-        self.summary = ", ".join(
-            [f"shard {self.shard}", *(f"{n} {name}" for name, n in progress.counts.items() if n)]
-        )
+        lost = [f"{n:,} {name}" for name, n in progress.counts.items() if n and name != "sent"]
+        self.summary = " · ".join([self.summary, *(text.replace("_", " ") for text in lost)])
         return progress
 
 
 class ConfirmOperator(StepOperator):
     """Waits until every sent change is seen at impact.com, refused or out of time."""
 
-    def step(self, rt: Runtime, context: Context) -> Any:  # noqa: ARG002  # the step's signature
+    operator_extra_links = LINKS
+
+    def step(self, rt: Runtime, context: Context) -> Any:
         from clawback.steps.confirm import confirm
         from clawback.steps.runtime import Progress
 
         if rt.run().dry_run:
             return Progress(done=True)
+        show_links(self, context, rt)
         with self.client(rt) as client:
             return confirm(rt, client)

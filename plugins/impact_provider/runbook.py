@@ -44,8 +44,8 @@ compares both with the ledger. It plans nothing and writes nothing at impact.com
 stands in the ledger as an event, so that `clawback explain ORDER_ID` shows it.
 
 Each program is a mapped task, named by how much has drifted. Its XCom holds the differences by
-cause, and `order_ids`, the drifted orders: paste them into `returns_backfill` to settle them.
-docs/runbook.md says what each cause means.
+cause, and `order_ids`, the drifted orders. With `hand_over` these go to `returns_backfill` by
+themselves, dry unless `dry_run` is false. docs/runbook.md says what each cause means.
 """
 
 TASKS = {
@@ -69,10 +69,12 @@ afterwards: what is settled is not sent again.
 """,
     "preflight": """\
 Opens the run in the ledger and chooses its window (the end of the last closed window minus the
-overlap, the Params, or a backfill's data interval).
+overlap, the Params, or a backfill's data interval). Then looks with two requests whether the run
+can work at all: credentials, campaign, currency, the clock, and that the warehouse opens.
 
-**If it fails**: the program file, the connection `impact`, the ledger (CLAWBACK_LEDGER_URL) or the
-Params are wrong; the last line of the log names the mend. Nothing has been read or sent.
+**If it fails**: the program file, a connection, the token, the ledger (CLAWBACK_LEDGER_URL), the
+clock or the Params are wrong; the last line of the log names the mend. Nothing has been read or
+sent. The Dag `account_doctor` looks at all of the set-up.
 """,
     "extract_returns": """\
 Reads every return line of the orders touched in the window from the warehouse into the ledger.
@@ -101,6 +103,13 @@ so, and the next run asks again. Only changes approved in the ledger are ever se
 
 **If it fails**: the plan is not the one that was shown (clear the task: it asks again), or the
 ledger's database; nothing has been sent.
+""",
+    "submit_urgent": """\
+Sends the changes that lock soon and stay within `approval.urgent` while `approve_changes` waits for
+a person about the others. Where nobody is asked it has nothing to do: submit_changes sends all.
+
+**If it fails**: clear it. Changes already sent are known to the ledger; one whose answer was lost
+is read back before anything is sent again.
 """,
     "prove_account": """\
 Sends a few changes of each shape that this account has not been seen to honour, and waits for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -30,24 +30,31 @@ class ParamsError(ClawbackError):
 
 @contextmanager
 def opened(
-    program: str, context: Context, *, upgrade: bool = False, part: str = ""
+    program: str, context: Context, *, upgrade: bool = False, part: str = "", begins: bool = False
 ) -> Iterator[Runtime]:
     """The runtime of the task in `context`; its ledger is closed afterwards.
 
-    `part` tells the runs of the ledger apart where a Dag run makes several. Raises ProgramError for
-    a missing or malformed program file.
+    `part` tells the runs of the ledger apart where a Dag run makes several; a task that `begins` a
+    run makes another one where the last is closed. Raises ProgramError for a missing or malformed
+    program file.
     """
+    from clawback.ledger import passes
     from clawback.ledger.store import Ledger
     from clawback.steps.runtime import Runtime
 
     loaded = Program.load(find_program(program))
     with Ledger.open(upgrade=upgrade) as ledger:
-        run_id = run_id_of(context) + part
+        which = passes.begun if begins else passes.latest
+        with ledger.read() as conn:
+            run_id = which(conn, run_id_of(context) + part)
         yield Runtime(ledger=ledger, program=loaded, clock=Clock.from_env(), run_id=run_id)
 
 
 def run_id_of(context: Context) -> str:
-    """The run's id in the ledger: Dag and Dag run, so that every attempt finds the same run."""
+    """The run's id in the ledger: Dag and Dag run, so that every attempt finds the same run.
+
+    A Dag run that is done again adds to it (see clawback.ledger.passes).
+    """
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"
 
@@ -91,14 +98,14 @@ def moment(params: Mapping[str, Any], name: str) -> datetime | None:
         raise ParamsError(f"{name}: {error}") from None
 
 
-def lost_tasks(context: Context, own: str) -> list[str]:
-    """The tasks of this run, apart from `own`, that failed or could not start for it."""
+def lost_tasks(context: Context, own: str, of: Collection[str] = LOST) -> list[str]:
+    """The tasks of this run, apart from `own`, that failed or could not start for it (`of`)."""
     run = context["dag_run"]
     states: Mapping[str, Mapping[str, str]] = context["ti"].get_task_states(
         dag_id=run.dag_id, run_ids=[run.run_id]
     )
     return sorted(
-        task for task, state in states.get(run.run_id, {}).items() if state in LOST and task != own
+        task for task, state in states.get(run.run_id, {}).items() if state in of and task != own
     )
 
 

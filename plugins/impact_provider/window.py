@@ -81,7 +81,7 @@ class WindowOperator(StepOperator):
 
         if self._shards is None:
             preflight(rt, self.request(context), self.hook(rt).account().account_sid)
-        with _closing_failed(rt, self.task_id):
+        with closing_failed(rt, self.task_id):
             progress = self._work(rt)
         if progress is not None:
             return progress
@@ -163,8 +163,8 @@ def _sending(
 
 
 @contextmanager
-def _closing_failed(rt: Runtime, task_id: str) -> Iterator[None]:
-    """Close the books of a window that breaks off, with what was reached; its error goes on."""
+def closing_failed(rt: Runtime, task_id: str) -> Iterator[None]:
+    """Close the books of a run that breaks off here, with what was reached; its error goes on."""
     from clawback.impact.budget import BudgetSpent
     from clawback.impact.errors import RateLimited
     from clawback.steps.close import close

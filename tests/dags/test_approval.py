@@ -187,6 +187,26 @@ def test_urgent_changes_within_their_threshold_go_even_if_the_rest_is_refused(sh
     assert books["held"]["approval_refused"] > 0
 
 
+def test_urgent_changes_are_sent_while_the_question_stands(shop: Any) -> None:
+    """Nobody has to answer before what locks soon is on its way to impact.com."""
+    path = shop.home / "programs" / "demo.yaml"
+    days = 20
+    path.write_text(f"{path.read_text()}\nsafety_margin_minutes: {days * 1440}\n")
+    limit(shop, "{changes: 1, urgent: {changes: 100000}}")
+    answer, before = answers("Approve"), list[int]()
+
+    def answer_at_last() -> bool:
+        if waiting() is not None and shop.writes():
+            before.append(shop.writes())
+            return answer()
+        return False
+
+    with meanwhile(answer_at_last):
+        dag_run = shop.run()
+    assert str(dag_run.state) == "success", states(dag_run)
+    assert 0 < before[0] < shop.writes()
+
+
 DAILY = Program(name="shop", campaign_id="1", currency="EUR", timezone="Europe/Berlin")
 HOUR = timedelta(hours=1)
 
@@ -205,4 +225,6 @@ def test_a_question_ends_before_the_next_run(schedule: str, kind: str, left: tim
     """An hour before the next scheduled run, in the program's own time zone; a day by hand."""
     program = DAILY.model_copy(update={"schedule": schedule})
     now = datetime(2026, 11, 23, 6, tzinfo=UTC)
-    assert patience(program, kind, now) == left
+    found = patience(program, kind, now)
+    assert found == left
+    assert type(found) is timedelta, "a pendulum span cannot be told to Airflow's supervisor"

@@ -25,6 +25,7 @@ TASKS = [
     "confirm_changes",
     "close_books",
 ]
+URGENT = "submit_urgent"
 SHOP = "name: shop\ncampaign_id: 77\ncurrency: EUR\ntimezone: Europe/Berlin\nschedule: 30 4 * * *\n"
 
 
@@ -36,10 +37,19 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_tasks_stand_in_a_row(shop: Any) -> None:
-    """The tasks are those of the design, each after the one before it."""
-    assert [task.task_id for task in shop.topological_sort()] == TASKS
+    """The tasks are those of the design, each after the one before it; one stands beside."""
+    sorted_ids = [task.task_id for task in shop.topological_sort()]
+    assert [task_id for task_id in sorted_ids if task_id != URGENT] == TASKS
     for before, after in pairwise(TASKS):
         assert before in shop.task_dict[after].upstream_task_ids
+    assert set(sorted_ids) == {*TASKS, URGENT}
+
+
+def test_what_is_urgent_goes_beside_the_gate(shop: Any) -> None:
+    """submit_urgent follows the plan and not the approval; the canary waits for both."""
+    urgent = shop.task_dict[URGENT]
+    assert urgent.upstream_task_ids == {"plan_changes"}
+    assert urgent.downstream_task_ids == {"prove_account"}
 
 
 def test_only_confirm_and_close_run_after_a_failure(shop: Any) -> None:
@@ -113,7 +123,7 @@ def test_a_broken_program_takes_no_other_along(
         )
     monkeypatch.setenv("CLAWBACK_PROGRAMS", str(programs))
     bag = DagBag(dag_folder=str(dags))
-    assert list(bag.dags) == ["returns_reconciliation__shop"]
+    assert set(bag.dags) == {"returns_reconciliation__shop", "action_reset__shop"}
     [error] = bag.import_errors.values()
     assert "bad.yaml: currency:" in error
 

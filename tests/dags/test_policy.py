@@ -75,7 +75,7 @@ def test_every_dag_file_parses_quickly(bag: Any) -> None:
     )
 
 
-def test_parsing_touches_neither_network_nor_database() -> None:
+def test_parsing_touches_neither_network_nor_database(bag: Any) -> None:
     """With sockets and databases broken, every Dag file still parses."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and text
         [sys.executable, "-c", SEALED, str(DAGS)],
@@ -85,7 +85,7 @@ def test_parsing_touches_neither_network_nor_database() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert f"PARSED {len(list(DAGS.glob('*.py')))} " in done.stdout
+    assert f"PARSED {len(bag.dags)} " in done.stdout
 
 
 def test_every_dag_has_tags_and_a_runbook(bag: Any) -> None:
@@ -129,6 +129,50 @@ def test_one_run_at_a_time(bag: Any) -> None:
     assert [d.dag_id for d in bag.dags.values() if d.max_active_runs != 1] == []
 
 
+READS_ONLY = {"account_doctor"}
+
+
+def test_every_dag_that_changes_something_can_be_tried_dry(bag: Any) -> None:
+    """Whoever is unsure sets dry_run first; left empty it is what is safe for this Dag."""
+    without = [
+        dag.dag_id
+        for dag in bag.dags.values()
+        if dag.dag_id not in READS_ONLY and "dry_run" not in dag.params
+    ]
+    assert without == [], "add of_dry_run() to the Dag's params"
+
+
+def test_every_field_of_a_form_is_explained_and_typed(bag: Any) -> None:
+    """The trigger form names each field, says what it is for, and refuses a wrong type."""
+    bare = [
+        f"{dag.dag_id}.{name}"
+        for dag in bag.dags.values()
+        for name in dag.params
+        if not {"title", "type"} <= set(dag.params.get_param(name).schema)
+        or len(dag.params.get_param(name).description or "") < 20
+    ]
+    assert bare == [], "give the Param a title, a type and a description"
+
+
+def test_no_list_can_only_be_chosen_from_examples(bag: Any) -> None:
+    """Airflow's form lets nothing else be chosen of a list with examples: only whole choices."""
+    closed = [
+        f"{dag.dag_id}.{name}"
+        for dag in bag.dags.values()
+        for name in dag.params
+        if "examples" in (schema := dag.params.get_param(name).schema)
+        and schema["examples"] != schema.get("items", {}).get("enum")
+    ]
+    assert closed == [], "say the example in the Param's description instead"
+
+
+def test_a_dag_with_a_schedule_needs_no_params(bag: Any) -> None:
+    """What the scheduler starts has nobody to fill in a form."""
+    for dag in bag.dags.values():
+        if dag.timetable.can_be_scheduled:
+            dag.params.validate()
+
+
 def orphans(programs: Path, dags: Path) -> list[str]:
     """How to mend each program that no Dag file builds."""
     from clawback.program import Program
@@ -143,6 +187,12 @@ def orphans(programs: Path, dags: Path) -> list[str]:
                 f'dags/{wanted.name} with dag = build("{path.name}")'
             )
     return faults
+
+
+def test_a_programs_dag_file_holds_its_reset_as_well(bag: Any) -> None:
+    """The three lines that `clawback program add` writes make every Dag of a program."""
+    mine = {dag.dag_id for dag in bag.dags.values() if "program:demo" in dag.tags}
+    assert mine == {"returns_reconciliation", "action_reset"}
 
 
 def test_every_program_has_its_dag_file() -> None:

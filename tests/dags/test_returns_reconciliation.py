@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from clawback.steps.close import balanced
-from impact_provider.dag import START
+from impact_provider.parts import START
 
 pytestmark = pytest.mark.airflow
 
@@ -67,7 +67,7 @@ def test_a_live_run_without_logical_date_settles_everything_once(
     labels = {
         ti.rendered_map_index for ti in first.get_task_instances() if ti.task_id == "submit_changes"
     }
-    assert any(re.fullmatch(r"shard 0, \d+ sent.*", str(label)) for label in labels), labels
+    assert any(re.fullmatch(r"shard 0 · \d+ changes · .*", str(label)) for label in labels), labels
 
     shop.forget_requests()
     second = shop.run()
@@ -212,10 +212,10 @@ def test_a_wrong_token_fails_at_once_with_its_mend(
     dag_run = shop.run()
     out = "".join(capfd.readouterr())
     assert str(dag_run.state) == "failed"
-    assert failed(dag_run) == {"sync_actions", "close_books"}
-    assert tries(dag_run)["sync_actions"] == 1
+    assert failed(dag_run) == {"preflight", "close_books"}
+    assert tries(dag_run)["preflight"] == 1
     assert "401" in last_words(out, "AuthenticationError")
-    assert "sync_actions failed" in last_words(out, "RunFailedError")
+    assert re.search(r"\bpreflight\b.* failed", last_words(out, "RunFailedError"))
     assert DAG_TOKEN not in out + str(Xcoms())
     assert shop.writes() == 0
     assert balanced(shop.books(dag_run))
@@ -228,12 +228,12 @@ def test_a_host_out_of_reach_is_tried_again_and_then_named(
     shop.impact(host="http://127.0.0.1:9")
     dag_run = shop.run()
     assert str(dag_run.state) == "failed"
-    assert tries(dag_run)["sync_actions"] == 4
+    assert tries(dag_run)["preflight"] == 4
     assert "127.0.0.1:9" in last_words("".join(capfd.readouterr()), "Unavailable")
 
 
 @pytest.mark.parametrize(
-    ("conn_id", "task"), [("impact_demo", "preflight"), ("warehouse_demo", "extract_returns")]
+    ("conn_id", "task"), [("impact_demo", "preflight"), ("warehouse_demo", "preflight")]
 )
 def test_a_missing_connection_fails_at_once_with_its_mend(
     shop: Any, capfd: pytest.CaptureFixture[str], conn_id: str, task: str
@@ -250,14 +250,14 @@ def test_a_missing_connection_fails_at_once_with_its_mend(
 
 
 def test_a_missing_table_is_named(shop: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """A warehouse without the table is told by its name; impact.com is not asked at all."""
+    """A warehouse without the table is told by its name, before any action is listed."""
     with duckdb.connect(str(shop.warehouse)) as connection:
         connection.execute("DROP TABLE returns")
     dag_run = shop.run()
     assert str(dag_run.state) == "failed"
     assert tries(dag_run)["extract_returns"] == 1
     assert "returns" in last_words("".join(capfd.readouterr()), "WarehouseError")
-    assert shop.requests() == {}
+    assert shop.requests() == {"other": 2}, "preflight's two looks at the account"
 
 
 def test_a_run_is_never_green_over_a_lost_shard(

@@ -35,6 +35,7 @@ TASKS = [
     "sync_actions",
     "plan_changes",
     "approve_changes",
+    "submit_urgent",
     "prove_account",
     "submit_changes",
     "confirm_changes",

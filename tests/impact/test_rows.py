@@ -222,3 +222,27 @@ def test_every_row_is_read_or_named(
     rows, bad = reader.rows(raw)
     assert len(rows) + len(bad) == len(raw)
     assert all(entry.errors for entry in bad)
+
+
+@FUZZ
+@given(st.data())
+@pytest.mark.parametrize(
+    ("reader", "example"), [(ACTIONS, ACTION), (UPDATES, UPDATE), (ITEMS, ITEM)]
+)
+def test_the_quick_way_reads_what_the_slow_way_reads(
+    reader: Reader[Any], example: dict[str, Any], data: st.DataObject
+) -> None:
+    """A page that is read column by column comes out as it does row by row, flaws and all."""
+    plain = st.sampled_from(["1", "2.50", "\n1", "1\n2", "", " x ", "PENDING", "pending", None, 7])
+    changes = st.dictionaries(st.sampled_from(sorted(example)), st.one_of(plain, scalars))
+    raw: list[Any] = [{**example, **change} for change in data.draw(st.lists(changes, max_size=4))]
+    for row in raw:
+        for name in data.draw(st.lists(st.sampled_from(sorted(example)), max_size=2)):
+            row.pop(name, None)
+    assert reader.rows(raw) == reader.row_by_row(raw, 1)
+
+
+def test_a_page_without_a_flaw_takes_the_quick_way() -> None:
+    """What impact.com documents is read without a look at single rows."""
+    for reader, example in ((ACTIONS, ACTION), (UPDATES, UPDATE), (ITEMS, ITEM)):
+        assert len(reader.columns.rows([example] * 3)) == 3

@@ -33,6 +33,7 @@ POSSIBLE = {
     ("queued", "locked"),
     ("queued", "dropped"),
     ("queued", "sending"),
+    ("queued", "refused"),
     ("dropped", "planned"),
     ("refused", "planned"),
     ("rejected", "planned"),

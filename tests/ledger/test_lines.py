@@ -9,6 +9,7 @@ from ledger_rows import broken_row, open_run, valid_row
 from sqlalchemy import select
 
 from clawback.ledger import lines, runs
+from clawback.ledger.merging import Merger
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import return_lines
 from clawback.warehouse.contract import BadRow, ReturnRow
@@ -28,7 +29,7 @@ class Desk:
         """One extract; `whole` is false where it broke off before its end."""
         with self.ledger.begin() as conn:
             self.read_no = runs.next_read(conn, "lab")
-        merger, counts = lines.Merger("lab", self.read_no), dict[str, int]()
+        merger, counts = Merger("lab", self.read_no), dict[str, int]()
         for batch in batches:
             with self.ledger.begin() as conn:
                 for status, n in merger.add(conn, [(r.order_id, r) for r in batch]).items():
@@ -185,5 +186,5 @@ def test_programs_do_not_see_each_others_lines(desk: Desk, ledger: Ledger) -> No
     with ledger.begin() as conn:
         open_run(conn, "run-2", "other")
         number = runs.next_read(conn, "other")
-        assert lines.Merger("other", number).add(conn, [("O-1", valid_row("b"))]) == {"valid": 1}
+        assert Merger("other", number).add(conn, [("O-1", valid_row("b"))]) == {"valid": 1}
     assert sorted(row["content"] for row in desk.rows()) == ["a", "b"]

@@ -14,6 +14,7 @@ from ledger_rows import broken_row, open_run, valid_row
 from sqlalchemy import delete, select
 
 from clawback.ledger import lines, runs
+from clawback.ledger.merging import Merger
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import programs, reads, return_lines
 from clawback.ledger.tables import runs as run_table
@@ -84,7 +85,7 @@ def extract(ledger: Ledger, parts: list[list[Row]], *, whole: bool) -> int:
     """One extract into the ledger; gives how many rows it ascribes to it."""
     with ledger.begin() as conn:
         number = runs.next_read(conn, "lab")
-        merger = lines.Merger("lab", number)
+        merger = Merger("lab", number)
         for batch in parts:
             merger.add(conn, [(row.order_id, row) for row in batch])
         if whole:

@@ -14,6 +14,7 @@ from clawback.steps.approve import PlanMovedError, approve, ask, refuse, time_ou
 from clawback.steps.close import close
 from clawback.steps.decide import decide, decide_held
 from clawback.steps.extract import extract
+from clawback.steps.lane import submit_urgent
 from clawback.steps.plan import plan
 from clawback.steps.preflight import preflight
 from clawback.steps.prove import prove
@@ -277,3 +278,84 @@ def test_thresholds_are_checked_when_the_program_is_read() -> None:
         Program.model_validate(
             {"name": "x", "campaign_id": "1", "currency": "USD", "approval": {"changes": -1}}
         )
+
+
+def rushed(lab_of: Maker, **approval: Any) -> Lab:
+    """Two orders that lock in half an hour, and two that have time."""
+    soon = stamp(NOW + timedelta(minutes=30))
+    sold = [action(f"O-{n}") for n in (1, 2)] + [action(f"U-{n}", LockingDate=soon) for n in (1, 2)]
+    lab = lab_of(sold)
+    lab.rows = [back(order) for order in ("O-1", "O-2", "U-1", "U-2")]
+    lab.choices |= {"approval": {"changes": 1, **approval}, "canary": 0}
+    return lab
+
+
+def rush(lab: Lab, rt: Runtime) -> None:
+    with lab.client(rt) as client:
+        assert submit_urgent(rt, client).done
+
+
+@both
+def test_what_is_urgent_does_not_wait_for_the_answer_about_the_rest(lab_of: Maker) -> None:
+    """While a person is asked, urgent changes within their threshold go; the answer still holds."""
+    lab = rushed(lab_of, urgent={"changes": 5})
+    rt = planned(lab)
+    assert approve(rt)["waiting"] == 2
+    told = ask(rt)
+    assert (told["changes"], told["urgent_changes"], told["meanwhile"]) == (2, 0, 2)
+    assert "2 more are within their threshold and go meanwhile" in told["markdown"]
+    rush(lab, rt)
+    assert len(lab.writes) == 2
+    lab.pass_time(hours=10)
+    assert approve(rt, "Ann")["approved"] == 2
+    send(lab, rt)
+    assert len(lab.writes) == 4
+
+
+def test_a_refusal_leaves_what_was_urgent_alone(lab_of: Maker) -> None:
+    """Only what the person was asked about is held."""
+    lab = rushed(lab_of, urgent={"changes": 5})
+    rt = planned(lab)
+    approve(rt)
+    ask(rt)
+    assert refuse(rt, "Ann")["refused"] == 2
+    rush(lab, rt)
+    send(lab, rt)
+    assert len(lab.writes) == 2
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [{}, {"urgent": {"changes": 1}}, {"changes": 9, "urgent": {"changes": 9}}],
+    ids=["no threshold of its own", "over its own", "nothing waits"],
+)
+def test_nothing_goes_ahead_without_its_own_threshold(
+    lab_of: Maker, approval: dict[str, Any]
+) -> None:
+    """Urgent changes go ahead only where they may and where others wait."""
+    lab = rushed(lab_of, **approval)
+    rush(lab, planned(lab))
+    assert lab.writes == []
+
+
+def test_the_time_for_proof_begins_with_the_answer(lab_of: Maker) -> None:
+    """What waited for a person for hours is given its whole time to be seen at impact.com."""
+    lab = rushed(lab_of, urgent={"changes": 5})
+    lab.choices["canary"] = 1
+    rt = planned(lab)
+    approve(rt)
+    ask(rt)
+    with lab.client(rt) as client:
+        submit_urgent(rt, client)
+    assert rt.run().deadline is not None
+    lab.pass_time(hours=10)
+    approve(rt, "Ann")
+    assert rt.run().deadline is None
+
+
+def test_what_others_have_written_is_only_text_in_the_summary(lab_of: Maker) -> None:
+    """A partner's name cannot break the table, nor lead anyone anywhere."""
+    lab = lab_of([action("O-1", MediaPartnerName="a|b\n[x](http://evil) <img>")])
+    lab.rows = [back("O-1")]
+    shown = weigh(planned(lab))["markdown"]
+    assert r"| a\|b \[x\](http://evil) \<img\> |" in shown

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clawback.steps.decide import DecisionError, decide, decisions_of
+from clawback.steps.decide import DecisionError, decide, decide_all, decisions_of
 from clawback.steps.explain import explain
 from lab import Lab, action, back, counted
 
@@ -187,3 +187,28 @@ def test_an_order_runs_own_list_takes_up_its_decision(lab_of: Maker) -> None:
     said(lab, "O-1", "pick_action", first)
     lab.clock.set(lab.clock.now() + timedelta(seconds=1))
     assert counted(lab.run(order_ids=("O-1",))) == {"confirmed": 1}
+
+
+def test_several_orders_are_decided_on_together_or_not_at_all(lab_of: Maker) -> None:
+    """One order that the answer does not fit keeps the others from it; a dry run keeps nothing."""
+    lab = lab_of([action("O-1"), action("O-2")])
+    lab.rows = [back("O-1", "X"), back("O-2", "X")]
+    assert counted(lab.run()) == {"held": 2}
+    who: dict[str, Any] = {"reason": "because", "by": "Ann", "now": lab.clock.now()}
+    with pytest.raises(DecisionError, match="no return line of order 'O-3'"):
+        decide_all(lab.ledger, lab.program, ["O-1", "O-3"], "ignore", **who)
+    dry = decide_all(lab.ledger, lab.program, ["O-1", "O-2"], "ignore", **who, dry_run=True)
+    assert [one["id"] for one in dry] == [None, None]
+    assert decisions_of(lab.ledger, lab.program, "O-1") == []
+    kept = decide_all(lab.ledger, lab.program, ["O-1", "O-2", "O-1"], "ignore", **who)
+    assert [one["order_id"] for one in kept] == ["O-1", "O-2"]
+    assert [d["verb"] for d in decisions_of(lab.ledger, lab.program, "O-2")] == ["ignore"]
+
+
+def test_a_refusal_is_not_answered_by_ignoring_the_hold(lab_of: Maker) -> None:
+    """What would have no effect is not kept; the message says which answer has."""
+    lab = lab_of([action("O-1")])
+    lab.rows = [back("O-1")]
+    lab.run(dry_run=True)
+    with pytest.raises(DecisionError, match="answer retry to let it go after all"):
+        said(lab, "O-1", "ignore", "approval_refused")

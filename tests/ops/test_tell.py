@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from clawback.program import Alerts
-from clawback.steps.approve import ask, time_out
+from clawback.steps.approve import approve, ask, time_out
+from clawback.steps.close import close
+from clawback.steps.extract import extract
 from clawback.steps.forecast import forecast
-from clawback.steps.tell import body_of, due_alerts, summary, to_markdown, to_slack
+from clawback.steps.message import body_of, to_markdown, to_slack
+from clawback.steps.plan import plan
+from clawback.steps.preflight import preflight
+from clawback.steps.runtime import RunKind, RunRequest
+from clawback.steps.sync import sync
+from clawback.steps.tell import bare_summary, due_alerts, say, summary, unsaid
 from lab import NOW, Lab, action, back, counted, stamp
 
 Maker = Callable[..., Lab]
@@ -103,11 +110,13 @@ def test_books_that_do_not_balance_come_first(lab_of: Maker) -> None:
     lab.run()
     told = told_of(lab, failed_tasks=["close_books"])
     told["books"] |= {"balanced": False, "unexplained": 3}
+    told["books"] |= {"unexplained_money": {"USD": "1.00"}}
     found = due_alerts(told, Alerts())
     assert [(a.name, a.level) for a in found] == [
         ("books_do_not_balance", "critical"),
         ("run_failed", "critical"),
     ]
+    assert found[0].said.startswith("3 lines and 1.00 USD are unexplained")
 
 
 def test_a_dry_run_alarms_nobody_about_money(lab_of: Maker) -> None:
@@ -158,3 +167,51 @@ def test_a_forecast_counts_what_locks_unsettled(lab_of: Maker) -> None:
     assert [one["order_id"] for one in told["first"]] == ["O-4", "O-1", "O-3"]
     assert told["first"][0]["locking_at"].startswith("2026-11-21T13")
     assert forecast(lab.runtime(), 30)["lines"] == 4
+
+
+def test_a_late_run_says_what_it_waits_for(lab_of: Maker) -> None:
+    """Still open after its deadline: the alert names the hours, and the question that stands."""
+    lab = lab_of([action("O-1")])
+    lab.rows = [back("O-1")]
+    lab.choices |= {"approval": {"changes": 0}, "alerts": {"deadline_hours": 2}}
+    rt = lab.runtime()
+    preflight(rt, RunRequest(RunKind.MANUAL), lab.account.account_sid)
+    with lab.client(rt) as client:
+        extract(rt, lab.connect)
+        sync(rt, client)
+    plan(rt)
+    assert summary(rt, late=True)["needs_a_person"] == ["the run is still open"]
+    ask(rt)
+    told = summary(rt, late=True)
+    assert names(told) == ["deadline_missed"]
+    assert told["alerts"][0]["said"] == "still open 2 hours after it was queued"
+    assert told["needs_a_person"][0].endswith("1 changes wait at approve_changes for an answer")
+    approve(rt, "Ann")
+    assert summary(rt, late=True)["needs_a_person"] == ["the run is still open"]
+    close(rt)
+    assert names(summary(rt, late=True)) == [], "it has ended meanwhile"
+
+
+@both
+def test_no_alert_of_a_run_is_told_twice(lab_of: Maker) -> None:
+    """Whoever posts notes it; the same alert is old, another one is news."""
+    lab = lab_of([action("O-1")])
+    lab.rows = [back("O-1", "Z")]
+    lab.choices["alerts"] = {"held": 1}
+    lab.run()
+    rt, told = lab.runtime(lab.last_run), told_of(lab)
+    assert unsaid(rt, told)
+    say(rt, told)
+    assert not unsaid(rt, told)
+    assert unsaid(rt, told_of(lab, failed_tasks=["close_books"]))
+
+
+def test_a_run_that_the_ledger_does_not_know_can_still_be_told(lab_of: Maker) -> None:
+    """Failed before it was opened, or late without being opened: every style says so."""
+    program = lab_of([]).program
+    failed = bare_summary(program, "d/r", ["preflight"], {"run": "http://x/run"})
+    late = bare_summary(program, "d/r", [], {})
+    assert (names(failed), names(late)) == (["run_failed"], ["deadline_missed"])
+    for style in ("slack", "teams", "json"):
+        assert "preflight" in json.dumps(body_of(failed, style))
+    assert to_markdown(failed).startswith("**lab: the run failed**")

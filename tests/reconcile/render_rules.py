@@ -6,12 +6,13 @@ from itertools import groupby
 from pathlib import Path
 
 from table import ROWS
+from table_more import SECTIONS
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 HEAD = """# The rules
 
 What becomes of a return line, and what is asked of impact.com. Each row is a test
-(`tests/reconcile/table.py`); this page is written from the table by
+(`table.py` and `table_more.py` in `tests/reconcile/`); this page is written from the table by
 `python tests/reconcile/render_rules.py`.
 
 How to read the last column: `line 1 planned` is the outcome of line 1 (a hold's reason after the
@@ -21,10 +22,13 @@ otherwise an item is 2 units for 100, a line returns 1 unit of A, and nothing is
 """
 
 
+ORDERED = sorted(ROWS, key=lambda row: SECTIONS.index(row.section))
+
+
 def render() -> str:
     """The whole document."""
     parts = [HEAD]
-    for section, rows in groupby(ROWS, key=lambda row: row.section):
+    for section, rows in groupby(ORDERED, key=lambda row: row.section):
         parts.append(
             f"\n## {section}\n\n| rule | given | then | comes out |\n| --- | --- | --- | --- |\n"
         )

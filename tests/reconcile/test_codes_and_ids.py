@@ -158,3 +158,14 @@ def test_one_outcome_is_taken_in_the_designs_order() -> None:
         assert combine(reversed(order[n:])) is outcome
     with pytest.raises(ValueError, match="not_attributed"):
         combine([Outcome.NOT_ATTRIBUTED])
+
+
+def test_a_base_takes_what_is_known_of_each() -> None:
+    """Amount and payout are each taken from what tells them."""
+    assert base_of(replace(action(item()), original_amount=None)) == (100, 10)
+    free = action(item("A", 1, 0, now=(0, 0)), payout=money(5))
+    assert base_of(replace(free, original_payout=None)) == (0, 5)
+    known = action(item(), original_amount=money(90))
+    assert base_of(replace(known, original_payout=None)) == (90, 10)
+    small = action(item("A", 2, 2, now=(1, 1)), payout=money("0.1"))
+    assert base_of(replace(small, original_payout=None)) == (2, money("0.2"))

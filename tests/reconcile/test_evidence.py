@@ -22,7 +22,7 @@ from clawback.reconcile.facts import (
     Request,
     Verb,
 )
-from clawback.reconcile.shapes import canary_requests, requests_for
+from clawback.reconcile.shapes import canary_requests, probe_request, requests_for
 
 CENT = Decimal("0.01")
 BEFORE = action(item(), item("B", 2, 80))
@@ -194,11 +194,14 @@ def test_an_ignored_second_item_is_learned() -> None:
     assert taught(BOTH, item(now=(1, 50)), item("B", 2, 80)) == Learned(indexed_items=False)
 
 
-@pytest.mark.parametrize("amount", [80, 40])
-def test_an_ignored_second_amount_is_learned(amount: int) -> None:
-    """A second item whose quantity arrived and whose amount did not disproves indexed amounts."""
+@pytest.mark.parametrize(("amount", "follows"), [(80, False), (40, True), (55, None)])
+def test_an_ignored_second_amount_is_learned(amount: int, follows: bool | None) -> None:
+    """A second amount that did not arrive disproves indexed amounts; where the item stands now
+    is then its quantity's doing."""
     found = taught(BOTH, item(now=(1, 50)), item("B", 2, 80, now=(1, amount)))
-    assert found == Learned(indexed_items=True, indexed_amounts=False)
+    assert found == Learned(
+        indexed_items=True, indexed_amounts=False, amount_follows_quantity=follows
+    )
 
 
 def test_amounts_in_proportion_cannot_be_told_apart() -> None:
@@ -212,7 +215,12 @@ def test_a_proportional_amount_that_did_not_arrive_disproves_both() -> None:
     found = taught(EVEN, item(now=(1, 50)), item("B", 2, 80))
     assert found == Learned(indexed_items=False)
     found = taught(EVEN, item(now=(1, 50)), item("B", 2, 80, now=(1, 80)))
-    assert found == Learned(indexed_items=True, indexed_amounts=False, indexed_proportional=False)
+    assert found == Learned(
+        amount_follows_quantity=False,
+        indexed_items=True,
+        indexed_amounts=False,
+        indexed_proportional=False,
+    )
 
 
 def test_a_second_amount_alone_proves_both() -> None:
@@ -289,3 +297,31 @@ def test_what_was_known_is_kept() -> None:
     known = Learned(amount_follows_quantity=False)
     found = taught(BOTH, item(now=(1, 50)), item("B", now=(1, 30)), learned=known)
     assert found == Learned(False, True, True)
+
+
+def test_an_item_that_two_requests_named_teaches_nothing() -> None:
+    """What a second request brought about is not put down to the first."""
+    desired = Desired(items=(ItemTarget("A", 1, money(50)),))
+    parts = ("1.2.3", "X", Verb.MODIFY)
+    alone = probe_request(desired, *parts, BEFORE)
+    assert alone is not None
+    full = requests_for(desired, *parts, UNKNOWN, BEFORE)
+    after = seen(item(now=(1, 50)))
+    assert learn(UNKNOWN, [alone], BEFORE, after, CENT).amount_follows_quantity is True
+    assert learn(UNKNOWN, [alone, *full], BEFORE, after, CENT) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        (ItemTarget("A", 1, money(40)),),
+        (ItemTarget("A", 0, money(0)),),
+        (ItemTarget("A", 1, None),),
+        (ItemTarget("A", None, money(50)),),
+        (ItemTarget("A", 1, money(50)), ItemTarget("B", 1, money(40))),
+    ],
+    ids=["lower", "gone", "no amount", "no quantity", "two items"],
+)
+def test_only_one_item_in_proportion_may_probe(targets: tuple[ItemTarget, ...]) -> None:
+    """A quantity goes alone only where its amount must fall just as it does."""
+    assert probe_request(Desired(items=targets), "1.2.3", "X", Verb.MODIFY, BEFORE) is None

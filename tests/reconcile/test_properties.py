@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from reconcile_worlds import actions, any_lines, cents, sound_lines, touched
 from clawback.reconcile.answers import NO_ANSWERS, Context
 from clawback.reconcile.books import Head, Row, balance
 from clawback.reconcile.facts import Action, ActionState, Line, Order, OrderPlan, Rules
-from clawback.reconcile.outcomes import Outcome, combine
+from clawback.reconcile.outcomes import Hold, Outcome, combine
 from clawback.reconcile.plan import _full_plan, plan_order
 from clawback.reconcile.quick import quick_plan
 from clawback.reconcile.shapes import canary_requests, requests_for
@@ -28,6 +29,15 @@ PROVE = settings(
 )
 IGNORING = replace(RULES, ignored_reasons=frozenset({"exchange"}))
 CENT = Decimal("0.01")
+OURS = {Hold.RESTORE_NEEDED, Hold.CONTESTED}
+"""Holds that only a confirmed change of our own can lead to."""
+corrections: list[Callable[[Line], Line]] = [
+    lambda x: x,
+    lambda x: x,
+    lambda x: replace(x, voided=not x.voided),
+    lambda x: replace(x, vanished=not x.vanished),
+    lambda x: replace(x, quantity=x.quantity and 1, amount=x.amount and x.amount / 2),
+]
 programs = st.sampled_from(
     [
         IGNORING,
@@ -148,6 +158,24 @@ def test_history_never_rises(data: st.DataObject) -> None:
         for one, other in zip(before.items, after.items, strict=True):
             assert other.quantity <= one.quantity
             assert other.amount <= one.amount
+
+
+@PROVE
+@given(st.data())
+def test_what_changes_afterwards_leaves_nothing_unexplained(data: st.DataObject) -> None:
+    """Lines withdrawn, corrected and added after our changes: one outcome each, nothing rises."""
+    held = data.draw(actions())
+    rules = data.draw(programs)
+    lines = data.draw(any_lines())
+    for _ in range(data.draw(st.integers(1, 3))):
+        made, after = run(lines, held, rules)
+        assert sorted(v.line_id for v in made.verdicts) == [x.id for x in lines]
+        assert held.settled_by_us or not {v.hold for v in made.verdicts} & OURS
+        for now, then in zip(figures(after), figures(held), strict=True):
+            assert now[0] <= then[0]
+            assert now[1] <= then[1]
+        held = after
+        lines = [data.draw(st.sampled_from(corrections))(x) for x in lines]
 
 
 @PROVE

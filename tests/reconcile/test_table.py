@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 from reconcile_makers import full_way
-from render_rules import render
-from table import ROWS, Row
+from render_rules import ORDERED, render
+from table import Row
 
 RULES_MD = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.rule}")
+@pytest.mark.parametrize("row", ORDERED, ids=lambda row: f"{row.section}: {row.rule}")
 def test_rule(row: Row) -> None:
     """What is given leads to what the table says."""
     assert row.run() == row.expect
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.rule}")
+@pytest.mark.parametrize("row", ORDERED, ids=lambda row: f"{row.section}: {row.rule}")
 def test_rule_the_full_way(row: Row) -> None:
     """The same holds where no order takes the quick way."""
     with full_way():
@@ -27,7 +27,7 @@ def test_rule_the_full_way(row: Row) -> None:
 
 def test_no_rule_stands_twice() -> None:
     """A row is named once in its section."""
-    names = [(row.section, row.rule) for row in ROWS]
+    names = [(row.section, row.rule) for row in ORDERED]
     assert len(names) == len(set(names))
 
 

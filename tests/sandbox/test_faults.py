@@ -9,7 +9,10 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from clawback.sandbox.faults import FaultName, FaultPlan, parse
+from clawback.errors import ClawbackError
+from clawback.sandbox.faults import FaultName, FaultPlan, Kind, parse
+from clawback.sandbox.limits import RateLimit
+from clawback.sandbox.target import Target
 
 LIST = {
     "CampaignId": "1000",
@@ -40,6 +43,65 @@ def test_rate_limited_with_retry_after(desk: Any) -> None:
     """rate_limited can carry Retry-After, as the partner documents have it."""
     desk.strike({"fault": "rate_limited", "retry_after": True, "seconds": 7})
     assert desk.get("Actions/1000.4636.1").headers["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize("rate_headers", ["brand", "partner", "live"])
+def test_rate_limited_tells_what_the_limit_would(desk_of: Any, rate_headers: str) -> None:
+    """An injected 429 has the headers of a real one: nothing remains, under the profile's names."""
+    profile = {"rate_headers": rate_headers, "retry_after": True}
+    injected = desk_of(profile=profile, faults=[{"fault": "rate_limited"}]).get("Campaigns")
+    spent = desk_of(profile=profile, rate_limit=RateLimit(1, 3600))
+    spent.get("Campaigns")
+    real = spent.get("Campaigns")
+    told = [
+        {n.lower(): v for n, v in answer.headers.items() if "limit" not in n or "remain" in n}
+        for answer in (injected, real)
+    ]
+    assert told[0] == told[1]
+    assert told[0]["retry-after"] == "3600"
+    assert {v for n, v in told[0].items() if "remaining" in n} == {"0"}
+
+
+@pytest.mark.parametrize(("rule", "told"), [(True, "7"), (False, None), (None, "3600")])
+def test_rate_limited_can_differ_from_the_profile(desk_of: Any, rule: Any, told: Any) -> None:
+    """retry_after of a rule goes before the profile's; left out, the profile's stands."""
+    fault = {"fault": "rate_limited", "retry_after": rule, "seconds": 7}
+    desk = desk_of(profile={"retry_after": True}, faults=[fault])
+    assert desk.get("Campaigns").headers.get("Retry-After") == told
+
+
+def test_rate_limited_costs_what_a_request_costs(desk_of: Any) -> None:
+    """The budget goes on as if nothing had been said: only the answer claims that it is spent."""
+    desk = desk_of(faults=[{"fault": "rate_limited", "times": 1}])
+    answers = [desk.get("Campaigns") for _ in range(2)]
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers] == ["0", "998"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "logged"),
+    [
+        ({"fault": "latency", "seconds": 0.01}, 200),
+        ({"fault": "rate_limited"}, 429),
+        ({"fault": "server_error", "status": 502, "body": "html"}, 502),
+        ({"fault": "html"}, 200),
+        ({"fault": "html", "html_status": 403}, 403),
+        ({"fault": "truncated"}, 200),
+        ({"fault": "reset"}, "reset"),
+        ({"fault": "timeout_after", "seconds": 0.01}, "timeout"),
+        ({"fault": "no_write_scope"}, 403),
+        ({"fault": "lost_submission"}, 200),
+    ],
+)
+def test_the_log_holds_what_was_sent(desk: Any, fault: dict[str, Any], logged: int | str) -> None:
+    """The log has the status that went out, or what became of an answer that did not."""
+    desk.strike({**fault, "times": 1})
+    try:
+        seen: int | str = desk.put(Sku="A", Quantity="1").status_code
+    except httpx.TransportError:
+        seen = logged
+    [entry] = desk.control("GET", "requests")["requests"]
+    assert entry["status"] == seen == logged
+    assert entry["faults"] == [fault["fault"]]
 
 
 def test_rate_limited_in_the_middle_of_paging(desk: Any) -> None:
@@ -208,6 +270,68 @@ def test_other_person(desk: Any, person: str, amount: str) -> None:
     desk.put(Sku="B", Quantity="1")
     assert desk.action()["Amount"] == amount
     assert desk.updates()[0]["Disposition"] == "OTHER"
+
+
+ADDRESSES = [
+    {"ActionId": "1000.4636.1"},
+    {"ActionTrackerId": "2240", "OrderId": "ORDER-1"},
+    {"EventTypeId": "2240", "OrderId": "ORDER-1"},
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_faults_find_the_action_however_it_is_named(desk: Any, address: dict[str, str]) -> None:
+    """What others do in between befalls writes by OrderId as it does those by ActionId (§3.6)."""
+    desk.strike({"fault": "contract_change", "factor": 2})
+    desk.done(desk.put(None, **address, Sku="B", Quantity="1"))
+    assert desk.items()["B"]["Payout"] == "6.00"
+    desk.strike({"fault": "other_person", "person": "lower", "times": 1})
+    desk.done(desk.put(None, **address, Sku="B", Quantity="1"))
+    assert desk.items()["A"]["Quantity"] == "1"
+    desk.strike({"fault": "locked_meanwhile"})
+    assert desk.refused(desk.put(None, **address, Sku="A", Quantity="0")) == "ACTION_LOCKED"
+
+
+def test_a_contract_that_pays_nothing(desk: Any) -> None:
+    """A factor of 0 is a contract that pays nothing, as a fault and as an act."""
+    desk.strike({"fault": "contract_change", "factor": 0})
+    desk.done(desk.put(1, Sku="A", Quantity="1"))
+    assert desk.action(1)["Payout"] == "0.00"
+    desk.strike()
+    desk.act("contract", 2, factor="0")
+    desk.done(desk.put(2, Sku="A", Quantity="1"))
+    assert desk.action(2)["Payout"] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"fault": "gremlins"}, get_args(FaultName)),
+        ({"fault": "latency", "kinds": ["modfy"]}, get_args(Kind)),
+        ({"fault": "latency", "kinds": ["other"]}, get_args(Kind)),
+        ({"fault": "delayed_update", "kinds": ["modify", "get_action"]}, ("modify", "reverse")),
+        ({"fault": "shifted_rows", "kinds": ["get_item"]}, ("list_actions", "list_items")),
+    ],
+)
+def test_a_rule_that_would_never_strike(rule: dict[str, Any], said: tuple[str, ...]) -> None:
+    """A kind of fault or of request that there is not is refused with the list of those."""
+    with pytest.raises(ClawbackError, match="faults here: ") as refused:
+        parse([rule], "here")
+    assert all(name in str(refused.value) for name in said)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_kinds_are_those_of_requests(kind: str) -> None:
+    """Every kind that a rule may name is one that requests have, and the other way round."""
+    resources = ("Actions", "ActionUpdates", "APISubmissions", "Campaigns", "CompanyInformation")
+    tails = ("", "/1", "/1/Items", "/1/Items/A")
+    found = set()
+    for path in (f"/Advertisers/X/{name}{tail}" for name in resources for tail in tails):
+        target = Target.parse(path)
+        assert target is not None
+        found |= {target.kind(method) for method in ("GET", "PUT", "DELETE")}
+    assert kind in found
+    assert found - {None} <= set(get_args(Kind))
 
 
 def test_every_fault_has_a_test_here() -> None:

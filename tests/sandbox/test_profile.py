@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, get_args
 
 import pytest
 
 from clawback.errors import ClawbackError
-from clawback.sandbox.profile import Profile, load, names, parse
+from clawback.sandbox.limits import RateLimit
+from clawback.sandbox.profile import ErrorBody, Profile, load, names, parse
 
 WINDOW = {
     "CampaignId": "1000",
@@ -16,6 +18,11 @@ WINDOW = {
     "ActionDateEnd": "2026-11-20T00:00:00Z",
 }
 NONE = {**WINDOW, "State": "REVERSED"}
+LOCKING_SOON = {
+    "CampaignId": "1000",
+    "LockingDateStart": "2026-12-01T00:00:00Z",
+    "LockingDateEnd": "2026-12-20T00:00:00Z",
+}
 CASES: dict[str, Callable[..., None]] = {}
 Make = Callable[..., Any]
 
@@ -80,18 +87,21 @@ def _(desk: Make, *_: Any) -> None:
 
 @switch("error_body")
 def _(desk: Make, *_: Any) -> None:
-    bodies = {
-        shape: desk(shape).get("Actions")
-        for shape in ("generic", "errors_object", "title", "lower", "legacy", "empty")
-    }
+    bodies = {shape: desk(shape).get("Actions") for shape in get_args(ErrorBody)}
     assert {response.status_code for response in bodies.values()} == {400}
     wrong = {"Field": "CampaignId", "Message": "CampaignId is required"}
     failed = {"Status": "ERROR", "Message": "Validation Failed"}
     assert bodies["generic"].json() == {**failed, "Errors": [wrong]}
     assert bodies["errors_object"].json() == {**failed, "Errors": {"Error": wrong}}
+    assert bodies["errors_empty"].json() == {**failed, "Errors": []}
+    assert bodies["message"].json() == failed
     assert bodies["title"].json() == {"status": 400, "title": "Validation Failed"}
-    assert bodies["lower"].json()["errors"][0]["field"] == "CampaignId"
-    assert bodies["legacy"].json()["error"] == "ERROR"
+    low = [{"field": "CampaignId", "level": "ERROR", "message": "CampaignId is required"}]
+    assert bodies["lower"].json() == {"Status": "ERROR", "errors": low}
+    assert bodies["warnings"].json() == {"errors": low, "warnings": []}
+    said = {"status": 400, "message": "Validation Failed"}
+    assert bodies["legacy"].json() == {"error": "ERROR", **said}
+    assert bodies["error_code"].json() == {"errorCode": "ERROR", **said}
     assert bodies["empty"].content == b""
 
 
@@ -99,6 +109,97 @@ def _(desk: Make, *_: Any) -> None:
 def _(desk: Make, *_: Any) -> None:
     for status in (400, 403, 404):
         assert desk(status).get("Actions/1000.4636.9").status_code == status
+
+
+@switch("window_error_status")
+def _(desk: Make, *_: Any) -> None:
+    broken = [
+        {"StartDate": "2026-11-01T00:00:00Z"},
+        {"EndDate": "2026-11-01T00:00:00Z"},
+        {"StartDate": "2026-09-01T00:00:00Z", "EndDate": "2026-11-01T00:00:00Z"},
+        {"StartDate": "2020-09-01T00:00:00Z", "EndDate": "2020-09-02T00:00:00Z"},
+        {"PageSize": "10"},
+    ]
+    malformed = [{"StartDate": "yesterday"}, {"PageSize": "all"}, {"CampaignId": ""}]
+    for value in (400, 402, 403, 422):
+        here = desk(value)
+        asked = [here.get("Actions", **{"CampaignId": "1000", **params}) for params in broken]
+        assert {response.status_code for response in asked} == {value}
+        assert asked[0].json()["Message"] == "Validation Failed"
+        others = [here.get("Actions", **{"CampaignId": "1000", **params}) for params in malformed]
+        assert {response.status_code for response in others} == {400}
+
+
+@switch("window_inclusive")
+def _(desk: Make, *_: Any) -> None:
+    exact = {"StartDate": "2026-10-06T00:00:00Z", "EndDate": "2026-11-20T00:00:00Z"}
+    less = {**exact, "EndDate": "2026-11-19T23:59:59Z"}
+    for value, status in ((True, 200), (False, 400)):
+        here = desk(value)
+        assert here.get("Actions", CampaignId="1000", **exact).status_code == status
+        assert here.get("Actions", CampaignId="1000", **less).status_code == 200
+
+
+@switch("other_windows_alone")
+def _(desk: Make, *_: Any) -> None:
+    both = {**WINDOW, "StartDate": "2026-11-10T00:00:00Z", "EndDate": "2026-11-20T00:00:00Z"}
+    for value, status in ((True, 200), (False, 400)):
+        here = desk(value)
+        for window in (WINDOW, LOCKING_SOON):
+            for resource in ("Actions", "ActionUpdates"):
+                assert here.get(resource, **window).status_code == status
+        assert here.get("Actions", **both).status_code == 200
+        assert here.get("Actions", CampaignId="1000").status_code == 200
+
+
+@switch("date_bounds")
+def _(desk: Make, *_: Any) -> None:
+    at, other = "2026-11-15T10:00:00Z", {"StartDate": "2026-11-15T10:05:00Z"}
+    before = {"ActionDateStart": "2026-11-14T00:00:00Z", "ActionDateEnd": at}
+    after = {"ActionDateStart": at, "ActionDateEnd": "2026-11-16T00:00:00Z"}
+    updates = {**other, "EndDate": "2026-11-16T00:00:00Z"}
+    found = {"inclusive": (2, 2, 4), "half_open": (0, 2, 4), "exclusive": (0, 0, 0)}
+    for value, counts in found.items():
+        here = desk(value)
+        lists = [here.listed("Actions", CampaignId="1000", **w) for w in (before, after)]
+        lists.append(here.listed("ActionUpdates", CampaignId="1000", **updates))
+        assert tuple(map(len, lists)) == counts
+
+
+@switch("state_details")
+def _(desk: Make, action: Make, *_: Any) -> None:
+    world = [
+        action(1, LockingDate=""),
+        action(2),
+        action(3, LockingDate="2026-11-18T00:00:00Z"),
+        action(4, LockingDate="2026-11-18T00:00:00Z", ClearedDate="2026-11-19T00:00:00Z"),
+    ]
+    for value, details in ((True, ["OPEN", "", "PAYMENT_PENDING", "PAID"]), (False, [""] * 4)):
+        rows = desk(value, world).listed("ActionUpdates")
+        shown = {row["ActionId"]: row for row in rows}
+        assert [shown[f"1000.4636.{n}"]["StateDetail"] for n in (1, 2, 3, 4)] == details
+        assert all(bool(r["StateDetail"]) == bool(r["StateDetailDescription"]) for r in rows)
+
+
+@switch("version_query")
+def _(desk: Make, *_: Any) -> None:
+    for value in ("IrVersion", "IR-Version", "both"):
+        here = desk(value)
+        for name in ("IrVersion", "IR-Version"):
+            shown = here.json("Actions/1000.4636.1", **{name: "11"})
+            assert ("ClientCost" in shown) is (value not in (name, "both"))
+        header = {**here.json_headers, "IR-Version": "11"}
+        asked = here.http.get(f"{here.root}/Actions/1000.4636.1", headers=header)
+        assert "ClientCost" not in asked.json()
+
+
+@switch("method_override")
+def _(desk: Make, *_: Any) -> None:
+    form = {"ActionId": "1000.4636.1", "DispositionCode": "REJECTED"}
+    for value, status in ((True, 200), (False, 405)):
+        here = desk(value)
+        sent = here.http.post(f"{here.root}/Actions?_method=DELETE", data=form)
+        assert sent.status_code == status
 
 
 @switch("default_days")
@@ -121,8 +222,11 @@ def _(desk: Make, *_: Any) -> None:
         "StartDate": "2024-11-01T00:00:00Z",
         "EndDate": "2024-11-02T00:00:00Z",
     }
-    for days, status in ((3 * 366, 200), (365, 400)):
+    for days, status in ((None, 200), (750, 200), (749, 400)):
         assert desk(days).get("Actions", **old).status_code == status
+    older = {**old, "StartDate": "2023-11-20T12:00:00Z", "EndDate": "2023-11-21T00:00:00Z"}
+    assert desk(None).get("Actions", **older).status_code == 200
+    assert desk(750).get("Actions", **older).status_code == 400
 
 
 @switch("cap_all_windows")
@@ -272,6 +376,17 @@ def _(desk: Make, *_: Any) -> None:
     assert refusing.refused(refusing.put(Sku="A", Quantity="1")) == "ACTION_REVERSED"
     restoring.done(restoring.put(Sku="A", Quantity="1"))
     assert (restoring.action()["State"], restoring.action()["Amount"]) == ("PENDING", "20.00")
+    for form, quantities, amount in (
+        ({"Sku": "A", "Amount": "30"}, ["2", "0"], "30.00"),
+        ({"Sku": "B", "ItemSubTotalDelta": "5"}, ["0", "1"], "5.00"),
+        ({"Amount": "50"}, ["2", "1"], "50.00"),
+        ({"CustomerStatus": "EXISTING"}, ["2", "1"], "100.00"),
+    ):
+        here = desk("restore")
+        here.done(here.delete())
+        here.done(here.put(**form))
+        assert (here.action()["State"], here.action()["Amount"]) == ("PENDING", amount)
+        assert [row["Quantity"] for row in here.items().values()] == quantities
 
 
 @switch("put_on_approved")
@@ -291,6 +406,12 @@ def _(desk: Make, *_: Any) -> None:
     assert refusing.refused(refusing.delete()) == "ACTION_REVERSED"
     ignoring.done(ignoring.delete())
     assert len(ignoring.updates()) == 2
+    for value, modifications in (("ignore", 1), ("count", 2)):
+        here = desk(value)
+        here.done(here.delete())
+        here.done(here.delete())
+        [shown] = here.control("GET", "state?action_id=1000.4636.1")["actions"]
+        assert shown["_modifications"] == modifications
 
 
 @switch("reason_optional")
@@ -419,6 +540,157 @@ def _(desk: Make, *_: Any) -> None:
     assert (submission["ErrorType"], submission["ErrorReason"]) == ("Contract Error", "TOO_LATE")
 
 
+@switch("refusal_timing")
+def _(desk: Make, *_: Any) -> None:
+    here = desk({"locked": "at_once", "unknown_sku": 404, "malformed": 402})
+    assert here.put(Sku="NONE", Quantity="0").status_code == 404
+    assert here.send("PUT", {"ActionId": "1000.4636.1"}).status_code == 402
+    assert here.refused(here.put(9, Sku="A", Quantity="0")) == "ACTION_NOT_FOUND"
+    here.act("lock")
+    response = here.put(Sku="A", Quantity="0")
+    assert (response.status_code, response.json()["Errors"][0]["Field"]) == (400, "ActionId")
+    later = desk({"unknown_sku": "submission"}, refused_write="at_once")
+    assert later.refused(later.put(Sku="NONE", Quantity="0")) == "ITEM_NOT_FOUND"
+    assert later.put(9, Sku="A", Quantity="0").status_code == 400
+
+
+@switch("write_order")
+def _(desk: Make, *_: Any) -> None:
+    reasons = ["OTHER", "ORDER_ERROR", "ITEM_RETURNED", "CONS_FRAUD", "TEST_ACTION"]
+    found = {}
+    for value in ("accepted", "shuffled"):
+        here = desk(value)
+        sent = [here.put(Sku="A", Quantity="1", Reason=reason) for reason in reasons]
+        here.pass_time(10)
+        assert all(here.settled(response)["ErrorType"] == "" for response in sent)
+        found[value] = [row["Disposition"] for row in here.updates()]
+    assert found["accepted"] == reasons
+    assert found["shuffled"] != reasons
+    assert sorted(found["shuffled"]) == sorted(reasons)
+
+
+@switch("item_amount_zero")
+def _(desk: Make, *_: Any) -> None:
+    for value, standing in (("item", ("PENDING", "60.00")), ("action", ("REVERSED", "0.00"))):
+        here = desk(value)
+        here.done(here.put(Sku="A", Amount="0"))
+        assert (here.action()["State"], here.action()["Amount"]) == standing
+
+
+@switch("reason_conflict")
+def _(desk: Make, *_: Any) -> None:
+    form = {"Reason": "ITEM_RETURNED", "DispositionCode": "SWAP", "Sku": "A", "Quantity": "1"}
+    shown = {
+        "both": ("SWAP", "ITEM_RETURNED"),
+        "reason": ("ITEM_RETURNED", "ITEM_RETURNED"),
+        "disposition": ("SWAP", "SWAP"),
+    }
+    for value, codes in shown.items():
+        here = desk(value, modifying_codes=["SWAP"])
+        here.done(here.put(**form))
+        [row] = here.updates()
+        assert (row["Disposition"], here.items()["A"]["AdjustmentReason"]) == codes
+    refusing = desk("refused", modifying_codes=["SWAP"])
+    assert refusing.refused(refusing.put(**form)) == "DISPOSITION_CODE_NOT_FOUND"
+
+
+@switch("reset_payout")
+def _(desk: Make, *_: Any) -> None:
+    for value, payout in (("original", "7.00"), ("contract", "14.00")):
+        here = desk(value)
+        here.act("contract", None, factor="2")
+        here.done(here.put(Sku="A", Quantity="1"))
+        here.done(here.put(Reason="RESET"))
+        assert (here.action()["Payout"], here.action()["Amount"]) == (payout, "100.00")
+        changed = [row["DeltaPayout"] for row in here.updates() if row["Disposition"] == "RESET"]
+        assert sum(map(float, changed)) == float(here.action()["DeltaPayout"])
+
+
+def _locks_at(here: Any, before: str, after: str) -> None:
+    """The action is PENDING and changes at the one time, and is locked at the other."""
+    here.control("POST", "clock", {"now": before})
+    here.act("modify", fields={"Sku": "A", "Quantity": "1"})
+    approved = {**LOCKING_SOON, "State": "APPROVED"}
+    assert (here.action()["State"], here.listed("Actions", **approved)) == ("PENDING", [])
+    here.control("POST", "clock", {"now": after})
+    assert here.action()["State"] == "APPROVED"
+    assert len(here.listed("Actions", **approved)) == 1
+    assert here.control("GET", "state")["actions"][0]["_locked"] is True
+    assert here.refused(here.put(Sku="A", Quantity="0")) == "ACTION_LOCKED"
+
+
+@switch("locking_instant")
+def _(desk: Make, action: Make, *_: Any) -> None:
+    noon = [action(1, LockingDate="2026-12-15T20:00:00Z")]
+    _locks_at(desk("day_start", noon), "2026-12-15T07:59:59Z", "2026-12-15T08:00:00Z")
+    _locks_at(desk("exact", noon), "2026-12-15T19:59:59Z", "2026-12-15T20:00:00Z")
+    late = desk("day_end", noon)
+    _locks_at(late, "2026-12-16T07:59:59Z", "2026-12-16T08:00:00Z")
+    late.act("add", None, action=action(2))
+    late.act("lock", 2)
+    assert late.action(2)["State"] == "APPROVED"
+
+
+@switch("locking_zone")
+def _(desk: Make, action: Make, *_: Any) -> None:
+    noon = [action(1, LockingDate="2026-12-15T20:00:00Z")]
+    _locks_at(desk("UTC", noon), "2026-12-15T11:59:59Z", "2026-12-15T12:00:00Z")
+    _locks_at(desk(None, noon), "2026-12-15T19:59:59Z", "2026-12-15T20:00:00Z")
+
+
+@switch("locking_grace")
+def _(desk: Make, action: Make, *_: Any) -> None:
+    noon = [action(1, LockingDate="2026-12-15T20:00:00Z")]
+    patient = desk(3600, noon)
+    _locks_at(patient, "2026-12-15T20:59:59Z", "2026-12-15T21:00:00Z")
+    assert patient.action()["LockingDate"] == "2026-12-15T12:00:00-08:00"
+    other = desk(3600)
+    other.strike({"fault": "locked_meanwhile"})
+    assert other.refused(other.put(Sku="A", Quantity="1")) == "ACTION_LOCKED"
+
+
+@switch("approval_rows")
+def _(desk: Make, *_: Any) -> None:
+    for value, skus in (("none", []), ("per_item", ["A", "B"]), ("per_action", [""])):
+        here = desk(value, approving_codes=["APPROVED"])
+        here.done(here.put(Reason="APPROVED"))
+        assert [row["Sku"] for row in here.updates()] == skus
+        assert {row["DeltaAmount"] for row in here.updates()} <= {"0.00"}
+        assert {row["State"] for row in here.updates()} <= {"APPROVED"}
+
+
+@switch("update_state")
+def _(desk: Make, *_: Any) -> None:
+    for value, state in (("current", "APPROVED"), ("written", "PENDING")):
+        here = desk(value)
+        here.done(here.put(Sku="A", Quantity="1"))
+        here.act("lock")
+        assert here.updates()[0]["State"] == state
+        found = here.listed("ActionUpdates", **WINDOW, State="APPROVED")
+        assert len(found) == (3 if value == "current" else 0)
+
+
+@switch("delta_meaning")
+def _(desk: Make, *_: Any) -> None:
+    for value, delta in (("latest", ("-10.00", "-0.50")), ("total", ("-30.00", "-2.50"))):
+        here = desk(value)
+        here.done(here.put(Sku="A", Quantity="1"))
+        here.done(here.put(Sku="B", Amount="50"))
+        assert (here.action()["DeltaAmount"], here.action()["DeltaPayout"]) == delta
+        assert here.action(2)["DeltaAmount"] == "100.00"
+
+
+@switch("intended_meaning")
+def _(desk: Make, *_: Any) -> None:
+    meanings = {"original": "100.00", "before_latest": "80.00", "current": "70.00"}
+    for value, amount in meanings.items():
+        here = desk(value)
+        here.done(here.put(Sku="A", Quantity="1"))
+        here.done(here.put(Sku="B", Amount="50"))
+        assert here.action()["IntendedAmount"] == amount
+        assert here.action(2)["IntendedPayout"] == "7.00"
+
+
 @switch("rate_headers")
 def _(desk: Make, *_: Any) -> None:
     expected = {
@@ -450,6 +722,54 @@ def _(desk: Make, *_: Any) -> None:
         here.server.sandbox.budget.limit = type(here.server.sandbox.budget.limit)(1, 60.0)
         here.get("Campaigns")
         assert ("Retry-After" in here.get("Campaigns").headers) is value
+
+
+@switch("rate_buckets")
+def _(desk_of: Make, *_: Any) -> None:
+    rest = {"account": ["1", "0", "429"], "verb": ["1", "1", "0"], "user": ["1", "0", "1"]}
+    for value, told in rest.items():
+        here = desk_of(value)
+        here.server.sandbox.budget.limit = RateLimit(2, 3600)
+        agency = f"/Agencies/{here.server.agency_sid}{here.root}/Campaigns"
+        answers = [here.get("Campaigns")]
+        answers.append(here.put(Sku="A", Quantity="1"))
+        as_agency = (here.server.agency_sid, here.server.auth_token)
+        answers.append(here.http.get(agency, auth=as_agency))
+        seen = [
+            a.headers["X-RateLimit-Remaining"] if a.status_code == 200 else str(a.status_code)
+            for a in answers
+        ]
+        assert seen == told
+
+
+@switch("concurrency_limit")
+def _(desk: Make, *_: Any) -> None:
+    names = ("X-Ratelimit-Concurrentlimit", "X-Ratelimit-Concurrentremaining")
+    here = desk(2)
+    alone = here.get("Campaigns")
+    assert [alone.headers[name] for name in names] == ["2", "1"]
+    here.strike({"fault": "latency", "seconds": 1.5, "kinds": ["list_items"]})
+    slow = "Actions/1000.4636.1/Items"
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(here.get, slow) for _ in range(2)]
+        while here.control("GET", "requests?kind=list_items")["by_kind"].get("list_items", 0) < 2:
+            assert not any(one.done() for one in waiting)
+        over = here.get("Campaigns")
+        assert [one.result().status_code for one in waiting] == [200, 200]
+    assert (over.status_code, over.headers[names[1]]) == (429, "0")
+    assert over.headers["X-RateLimit-Remaining"] == "997"
+    assert here.get("Campaigns").status_code == 200
+    assert names[0] not in desk(None).get("Campaigns").headers
+
+
+def test_every_switch_names_its_source() -> None:
+    """Each switch says what it settles and where the reference leaves that open."""
+    silent = [
+        name
+        for name, field in Profile.model_fields.items()
+        if not field.description or "§" not in field.description
+    ]
+    assert silent == []
 
 
 def test_named_profiles_load() -> None:

@@ -162,6 +162,42 @@ def test_a_line_cut_short_is_dropped(settings: Settings, tmp_path: Path) -> None
             client.lower("0")
 
 
+def test_what_was_refused_is_not_kept(settings: Settings, tmp_path: Path, make_action: Any) -> None:
+    """An act that was refused leaves nothing behind, and the same command starts again."""
+    acts: list[tuple[dict[str, Any], int]] = [
+        ({"act": "add", "action": {"Id": "x", "Items": []}}, 400),
+        ({"act": "add", "action": make_action(1)}, 400),
+        ({"act": "add", "action": make_action(8, EventDate="soon")}, 400),
+        ({"act": "add", "action": make_action(9, _updates=[{}])}, 400),
+        ({"act": "add"}, 400),
+        ({"act": "lock", "action_id": "none"}, 404),
+    ]
+    journal = tmp_path / "state" / "journal.jsonl"
+    with here(settings) as client:
+        before, kept = client.true_state(), journal.read_bytes()
+        for act, status in acts:
+            assert client.http.post("/_sandbox/act", json=act).status_code == status
+        assert client.true_state() == before
+        assert journal.read_bytes() == kept
+    with here(settings) as client:
+        assert client.true_state() == before
+
+
+def test_a_refusal_that_was_kept_is_passed_over(settings: Settings, tmp_path: Path) -> None:
+    """A journal that holds acts that were refused is performed without them."""
+    with here(settings) as client:
+        client.lower("1")
+    broken = {"act": "add", "action": {"Id": "x", "Items": []}}
+    unknown = {"act": "lock", "action_id": "none"}
+    with (tmp_path / "state" / "journal.jsonl").open("a") as journal:
+        for act in (broken, unknown):
+            event = {"at": parse_time(NOW).timestamp(), "do": "act", "act": act}
+            journal.write(json.dumps(event) + "\n")
+    with here(settings) as client:
+        client.advance(5)
+        assert client.action()["Amount"] == "80.00"
+
+
 @pytest.mark.parametrize(
     "change",
     [{"queue_latency": 9.0}, {"seed": 8}, {"profile": Profile(scalars="numbers")}],
@@ -208,7 +244,7 @@ def test_a_broken_world_names_its_line(tmp_path: Path, make_action: Any) -> None
     """A line of a world that is no action is named by its number."""
     world = tmp_path / "w.jsonl"
     world.write_text(json.dumps(make_action(1)) + '\n{"Id": "x"}\n', "utf-8")
-    with pytest.raises(ClawbackError, match="line 2: CampaignId, EventDate, Items missing"):
+    with pytest.raises(ClawbackError, match="line 2: action x: CampaignId, EventDate, Items: miss"):
         Sandbox(Settings(port=0, world=world))
 
 

@@ -59,8 +59,6 @@ def test_xml_is_the_default(desk: Any) -> None:
     [
         ("Actions/1000.4636.1", "Action"),
         ("Actions/1000.4636.1/Items/A", "ActionItem"),
-        ("Campaigns/1000", "Campaign"),
-        ("CompanyInformation", "CompanyInformation"),
     ],
 )
 def test_xml_of_one(desk: Any, path: str, element: str) -> None:

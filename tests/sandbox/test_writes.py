@@ -138,6 +138,34 @@ def test_reset_restores_before_locking(desk: Any) -> None:
     assert [(row["Sku"], row["DeltaAmount"]) for row in reset] == [("A", "40.00"), ("B", "60.00")]
 
 
+@pytest.mark.parametrize(
+    ("change", "skus"),
+    [
+        ({"Sku": "A", "Category": "Garden"}, ["A"]),
+        ({"Sku": "B", "Quantity": "0"}, ["B"]),
+        ({"CustomerStatus": "EXISTING"}, ["A", "B"]),
+    ],
+)
+def test_reset_writes_what_it_puts_back(desk: Any, change: dict[str, str], skus: list[str]) -> None:
+    """§3.3, §9.24: a RESET leaves an update per item it changes, whatever had been changed."""
+    desk.done(desk.put(**change))
+    desk.done(desk.put(Reason="RESET"))
+    rows = [row for row in desk.updates() if row["Disposition"] == "RESET"]
+    assert [row["Sku"] for row in rows] == skus
+    assert desk.items()["A"]["Category"] == "Sports"
+    assert desk.action()["CustomerStatus"] == "NEW"
+
+
+def test_reset_writes_a_payout_that_had_moved(desk: Any) -> None:
+    """§3.3, §8: an item whose commission alone had changed is put back, and says so."""
+    desk.act("contract", None, factor="2")
+    desk.done(desk.put(Sku="A", Quantity="1"))
+    desk.done(desk.put(Reason="RESET"))
+    rows = [row for row in desk.updates() if row["Disposition"] == "RESET"]
+    assert [(row["Sku"], row["DeltaPayout"]) for row in rows] == [("A", "0.00"), ("B", "-3.00")]
+    assert desk.items()["B"]["AdjustmentReason"] == "RESET"
+
+
 def test_reset_after_locking_is_refused(desk: Any) -> None:
     """§3.3: RESET works only before the locking date."""
     desk.done(desk.put(Sku="A", Quantity="0"))
@@ -202,6 +230,23 @@ def test_malformed_forms_are_400(desk: Any, method: str, form: dict[str, str], f
     assert response.json()["Errors"][0]["Field"] == field
 
 
+@pytest.mark.parametrize("verb", ["PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "address", [{"ActionId": "1000.4636.1"}, {"ActionTrackerId": "2240", "OrderId": "ORDER-1"}]
+)
+def test_a_refused_code_leaves_the_submission_its_ids(
+    desk: Any, verb: str, address: dict[str, str]
+) -> None:
+    """§4: a submission names campaign, event type, partner and order, also one that was refused."""
+    form = {**address, "Reason": "NO_SUCH", "DispositionCode": "NO_SUCH"}
+    submission = desk.settled(desk.send(verb, form))
+    names = ("CampaignId", "ActionTrackerId", "MediaPartnerId", "OrderId", "ErrorReason")
+    assert [submission[name] for name in names] == [
+        *("1000", "2240", "10000", "ORDER-1"),
+        "DISPOSITION_CODE_NOT_FOUND",
+    ]
+
+
 def test_order_id_hits_the_newest_action(desk_of: Any, make_action: Any) -> None:
     """§3.6: a write by OrderId goes to the newest action of that order and event type."""
     older = make_action(1, Oid="SAME", CreationDate="2026-11-14T10:00:00Z")
@@ -233,6 +278,33 @@ def test_payout_follows_the_contract_in_force(desk: Any) -> None:
     desk.act("contract", None, media_partner_id="10000", rate="0.5")
     desk.done(desk.put(Sku="A", Quantity="1"))
     assert desk.items()["A"]["Payout"] == "10.00"
+
+
+def test_items_left_alone_are_paid_by_the_contract_too(desk: Any) -> None:
+    """§8: any modification recomputes the action's commission, so also that of its other items."""
+    desk.act("contract", None, factor="2")
+    desk.done(desk.put(Sku="A", Quantity="1"))
+    rows = desk.items()
+    assert [row["Payout"] for row in rows.values()] == ["4.00", "6.00"]
+    assert rows["B"]["AdjustmentReason"] == "ORDER_UPDATE"
+    assert [(row["Sku"], row["DeltaPayout"]) for row in desk.updates()] == [
+        ("A", "0.00"),
+        ("B", "3.00"),
+    ]
+    shown = desk.action()
+    assert (shown["Payout"], shown["DeltaPayout"], shown["ClientCost"]) == (
+        "10.00",
+        "3.00",
+        "10.00",
+    )
+
+
+@pytest.mark.parametrize("fields", [{"CustomerStatus": "EXISTING"}, {"Amount": "100"}])
+def test_any_modification_recomputes_the_commission(desk: Any, fields: dict[str, str]) -> None:
+    """§8: so does one that names no item."""
+    desk.act("contract", None, factor="2")
+    desk.done(desk.put(**fields))
+    assert desk.action()["Payout"] == "14.00"
 
 
 def test_every_item_of_a_change_leaves_an_update(desk: Any) -> None:
@@ -277,3 +349,52 @@ def test_amounts_keep_the_currency(desk_of: Any, make_action: Any, make_item: An
     desk = desk_of([make_action(1, items, Currency="JPY", CampaignName="Tokyo")])
     desk.done(desk.put(Sku="A", Quantity="1"))
     assert (desk.items()["A"]["SaleAmount"], desk.items()["A"]["Payout"]) == ("500", "50")
+
+
+APPROVING = {"approving_codes": ["APPROVED", "WE_APPROVE"]}
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        {"Reason": "APPROVED"},
+        {"Reason": "WE_APPROVE"},
+        {"Reason": "OTHER", "DispositionCode": "WE_APPROVE"},
+        {"Reason": "ORDER_UPDATE", "DispositionCode": "APPROVED"},
+    ],
+)
+def test_a_configured_code_approves(desk_of: Any, codes: dict[str, str]) -> None:
+    """§3.3, §3.4: an approving code works as Reason and as DispositionCode where it is set up."""
+    desk = desk_of(profile=APPROVING)
+    desk.done(desk.put(**codes))
+    assert (desk.action()["State"], desk.action()["Amount"]) == ("APPROVED", "100.00")
+
+
+def test_an_approving_code_is_for_put_and_for_its_own_account(desk: Any, desk_of: Any) -> None:
+    """§3.4: an approving code does not reject, and an account without it refuses it."""
+    own = desk_of(profile=APPROVING)
+    assert own.refused(own.delete(DispositionCode="WE_APPROVE")) == "DISPOSITION_CODE_NOT_FOUND"
+    other = desk.put(DispositionCode="WE_APPROVE")
+    assert desk.refused(other) == "DISPOSITION_CODE_NOT_FOUND"
+
+
+def test_an_approval_is_no_update(desk_of: Any) -> None:
+    """§2.3: a state transition is not an update, so StartDate does not find an approval."""
+    desk = desk_of(profile=APPROVING)
+    desk.pass_time(86400)
+    since = {"StartDate": "2026-11-20T00:00:00Z", "EndDate": "2026-11-30T00:00:00Z"}
+    desk.done(desk.put(Reason="APPROVED"))
+    assert desk.listed("Actions", CampaignId="1000", **since) == []
+    assert desk.updates() == []
+    desk.done(desk.put(Sku="A", Quantity="1"))
+    assert len(desk.listed("Actions", CampaignId="1000", **since)) == 1
+
+
+def test_approve_brings_a_reversed_action_back(desk_of: Any) -> None:
+    """§3.3: Approve on a reversed action returns it to pending, as it was reported."""
+    desk = desk_of(profile=APPROVING)
+    desk.done(desk.delete())
+    desk.done(desk.put(Reason="APPROVED"))
+    shown = desk.action()
+    assert (shown["State"], shown["Amount"], shown["Payout"]) == ("PENDING", "100.00", "7.00")
+    assert {row["Disposition"] for row in desk.updates()} == {"ITEM_RETURNED", "APPROVED"}

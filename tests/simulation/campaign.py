@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,14 +11,17 @@ from random import Random
 from typing import Any
 
 import httpx
+from inside import InsideLab
+from promises import Promises
 
 from clawback.errors import ClawbackError
-from clawback.ledger.tables import change_lines, changes, return_lines, runs
-from clawback.steps.close import balanced
-from clawback.steps.runtime import RunKind
-from lab import NOW, Lab, action, back, cancelled, goodwill, stamp
+from lab import NOW, action, back, cancelled, goodwill, stamp
 
-DAYS = 6
+DAYS = 5
+ALLOWANCE = 150
+"""Requests an hour that the account may make, in all."""
+MEDDLING = 0.15
+"""How often somebody else may act between two steps of a run."""
 CALM_RUNS = 8
 """In how many runs after the last fault everything must have settled."""
 CENT = Decimal("0.01")
@@ -31,18 +35,18 @@ class Killed(BaseException):
 class Campaign:
     """One seeded campaign in a lab. `tell` receives a line per happening."""
 
-    lab: Lab
+    lab: InsideLab
     seed: int
     tell: Callable[[str], None] = lambda _line: None
-    touched: set[str] = field(default_factory=set)
-    """Actions that somebody else has changed."""
     orders: dict[str, list[tuple[str, int, Decimal]]] = field(default_factory=dict)
     late: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)  # noqa: S311 - a story, not a secret
-        self.sold: dict[str, Decimal] = {}
+        self.promises = Promises(self.lab)
         self._returns = 0
+        pace = {"poll_seconds": self.random.choice((20, 60, 300)), "deadline_minutes": 240}
+        self.lab.choices = {"confirm": pace, "canary": self.random.choice((0, 2, 10))}
 
     # The story
 
@@ -53,14 +57,15 @@ class Campaign:
             self.tell(f"day {day}")
             self.shop(day)
             self.meddle()
+            self.spend()
             self.trouble()
             self.reconcile()
-            self.lab.pass_time(hours=self.random.choice((6, 12, 24, 24, 24, 72)))
+            self.lab.pass_time(hours=self.random.choice((6, 12, 24, 24, 24, 24, 72, 240)))
         self.settle()
 
     def set_out(self) -> None:
         """The orders of the campaign: some a partner drove, some reported later, some organic."""
-        for number in range(self.random.randint(6, 14)):
+        for number in range(self.random.randint(3, 8)):
             oid = f"O-{number}"
             items = [
                 (f"S{k}", self.random.randint(1, 4), Decimal(self.random.randint(100, 9000)) / 100)
@@ -79,12 +84,6 @@ class Campaign:
                 self.late.append((self.random.randint(1, DAYS - 1), sold))
             else:
                 self.lab.act("add", action=sold)
-        self.remember()
-
-    def remember(self) -> None:
-        """What each action was paid when it was first seen."""
-        for action_id, sold in self.lab.state().items():
-            self.sold.setdefault(action_id, Decimal(sold["Payout"]))
 
     def shop(self, day: int) -> None:
         """What customers and the warehouse do in a day."""
@@ -92,7 +91,6 @@ class Campaign:
             if due == day:
                 fresh = sold | {"CreationDate": stamp(self.lab.clock.now())}
                 self.lab.act("add", action=fresh)
-                self.remember()
                 self.tell(f"  {sold['Oid']} is reported late")
         for _ in range(self.random.randint(0, 5)):
             self.return_something()
@@ -144,15 +142,31 @@ class Campaign:
             item = state[chosen]["Items"][0]
             amount = (Decimal(item["SaleAmount"]) / 2).quantize(CENT)
             more = {"fields": {"Sku": item["Sku"], "Amount": str(amount)}}
-        try:
-            self.lab.act(act, chosen, **more)
-        except AssertionError:
-            return
-        self.touched.add(chosen)
+        with self.promises.somebody_else(chosen):
+            try:
+                self.lab.act(act, chosen, **more)
+            except AssertionError:
+                return
         self.tell(f"  somebody else: {act} {chosen}")
+
+    def spend(self) -> None:
+        """Another tool uses up most of the account's hour."""
+        if self.random.random() > 0.2:
+            return
+        server = self.lab.server
+        path = f"/Agencies/{server.agency_sid}/Advertisers/{server.account_sid}/Campaigns"
+        n = self.random.randint(1, ALLOWANCE)
+        for _ in range(n):
+            with suppress(httpx.RemoteProtocolError):  # it meets the same faults
+                self.lab.http.get(path, auth=(server.agency_sid, server.auth_token))
+        self.tell(f"  another tool sends {n} requests")
 
     def trouble(self) -> None:
         """A random plan of faults for the next run."""
+        if self.random.random() < 0.1:
+            self.lab.strike({"fault": "server_error", "status": 502})
+            self.tell("  impact.com is down")
+            return
         names = self.random.sample(FAULTS, self.random.choice((0, 0, 1, 2, 3)))
         rules = [fault | {"probability": self.random.choice((0.05, 0.2, 0.5))} for fault in names]
         self.lab.strike(*rules)
@@ -163,7 +177,6 @@ class Campaign:
 
     def reconcile(self) -> None:
         """One run: it may be killed at any request, or fail with a sentence; both are calm."""
-        before = self.lab.state()
         kill_at = self.random.randint(1, 60) if self.random.random() < 0.3 else 0
         try:
             books = self.run(kill_at)
@@ -172,67 +185,37 @@ class Campaign:
         except ClawbackError as error:
             self.tell(f"  failed: {error}")
         else:
-            assert balanced(books), books
             self.tell(f"  books: {self.said(books)}")
-        self.nothing_raised(before)
+        self.promises.look()
 
     def run(self, kill_at: int = 0) -> dict[str, Any]:
-        options = {"transport": _Deadly(kill_at)} if kill_at else {}
-        return self.lab.run(RunKind.MANUAL, client=options)
+        """A run, watched after every step; between two of them, somebody else may act."""
+        self.promises.begin()
+        options = {"transport": _Deadly(self.lab.inside, kill_at)} if kill_at else {}
+        return self.lab.run(client=options, world=self.lab.world(tell=self._watch))
+
+    def _watch(self, step: str, counts: dict[str, Any]) -> None:
+        del counts
+        self.promises.look()
+        if step in {"plan_changes", "prove_account"} and self.random.random() < MEDDLING:
+            self.meddle()
 
     def settle(self) -> None:
         """Faults stop; within a bounded number of runs nothing is left to send."""
         self.lab.strike()
         for number in range(CALM_RUNS):
             self.lab.pass_time(hours=24)
-            before = self.lab.state()
             writes = len(self.lab.writes)
-            books = self.run()
-            assert balanced(books), books
-            self.nothing_raised(before)
+            self.promises.begin()
+            books = self.lab.run(world=self.lab.world(tell=lambda *_: self.promises.look()))
+            self.promises.look()
             self.tell(f"calm {number}: {self.said(books)}, writes {len(self.lab.writes) - writes}")
             left = sum(books["outcomes"][name]["lines"] for name in ("planned", "pending"))
             if len(self.lab.writes) == writes and not left:
                 break
         else:
             raise AssertionError(f"not settled after {CALM_RUNS} calm runs")
-        self.money_adds_up()
-        self.every_line_is_explained()
-
-    # What must hold
-
-    def nothing_raised(self, before: dict[str, dict[str, Any]]) -> None:
-        """No run of ours has raised an amount, a quantity, or brought an action back."""
-        for action_id, now in self.lab.state().items():
-            was = before.get(action_id)
-            if was is None:
-                continue
-            assert Decimal(now["Amount"]) <= Decimal(was["Amount"]), (action_id, was, now)
-            assert not (was["State"] == "REVERSED" != now["State"]), action_id
-            for old, new in zip(was["Items"], now["Items"], strict=True):
-                assert int(new["Quantity"]) <= int(old["Quantity"]), (action_id, old, new)
-                assert Decimal(new["SaleAmount"]) <= Decimal(old["SaleAmount"]), (action_id, new)
-
-    def money_adds_up(self) -> None:
-        """The books recovered what their changes did, and on each action what left its payout."""
-        closed = [row["books"] for row in self.lab.table(runs) if row["books"]]
-        recovered = sum(Decimal(books["commission_recovered"]) for books in closed)
-        of = {row["id"]: row["action_id"] for row in self.lab.table(changes)}
-        booked: dict[str, Decimal] = {}
-        for row in self.lab.table(change_lines):
-            if row["booked_run"]:
-                action_id = of[row["change_id"]]
-                booked[action_id] = booked.get(action_id, Decimal(0)) + row["payout"]
-        assert recovered == sum(booked.values()), (recovered, booked)
-        for action_id, now in self.lab.state().items():
-            if action_id not in self.touched:
-                gone = self.sold[action_id] - Decimal(now["Payout"])
-                assert booked.get(action_id, 0) == gone, (action_id, booked, gone)
-
-    def every_line_is_explained(self) -> None:
-        """Every return line has exactly one outcome in the ledger."""
-        lines = [row for row in self.lab.table(return_lines) if row["status"] == "valid"]
-        assert [row for row in lines if row["outcome"] is None] == []
+        self.promises.at_rest()
 
     @staticmethod
     def said(books: dict[str, Any]) -> dict[str, int]:
@@ -259,19 +242,14 @@ FAULTS: tuple[dict[str, Any], ...] = (
 class _Deadly(httpx.BaseTransport):
     """A transport that dies at its n-th request: before it leaves, or after it was answered."""
 
-    def __init__(self, at: int) -> None:
-        self._inner = httpx.HTTPTransport()
-        self._left = at
-
-    def close(self) -> None:
-        self._inner.close()
+    def __init__(self, inner: httpx.BaseTransport, at: int) -> None:
+        self._inner, self._left = inner, at
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._left -= 1
         if self._left == 0 and len(request.url.path) % 2:
             raise Killed
         response = self._inner.handle_request(request)
-        response.read()
         if self._left == 0:
             raise Killed
         return response

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from campaign import Campaign
+from campaign import ALLOWANCE, Campaign
+from inside import InsideLab
 
 from clawback.ledger.store import Ledger
 from clawback.sandbox.limits import RateLimit
-from lab import Lab
 
 FIRST = int(os.environ.get("CLAWBACK_FIRST_SEED", "1"))
-SEEDS = int(os.environ.get("CLAWBACK_SEEDS", "6"))
+SEEDS = int(os.environ.get("CLAWBACK_SEEDS", "60"))
+ON_POSTGRESQL = 5
+"""Every so many seeds the ledger lies in PostgreSQL."""
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def database_of(seed: int) -> str:
+    return "sqlite" if seed % ON_POSTGRESQL else "postgresql"
+
+
+@pytest.mark.parametrize(
+    ("seed", "database"), [(seed, database_of(seed)) for seed in range(FIRST, FIRST + SEEDS)]
+)
 def test_a_campaign_keeps_every_promise(
-    seed: int, upgraded_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int,
+    new_ledger: Callable[[str], AbstractContextManager[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Through outages, deaths and meddling: books balance, nothing rises, all settles."""
-    path = tmp_path / "ledger.db"
-    path.write_bytes(upgraded_sqlite.read_bytes())
     story: list[str] = []
-    settings = {"seed": seed, "queue_latency": 30.0, "rate_limit": RateLimit.parse("100000/3600")}
+    limit = RateLimit(ALLOWANCE, 3600)
+    settings = {"seed": seed, "queue_latency": 30.0, "rate_limit": limit}
     with (
-        Ledger.open(f"sqlite:///{path}", upgrade=False) as ledger,
-        Lab.open(tmp_path, ledger, monkeypatch, [], settings) as lab,
+        new_ledger("ledger") as url,
+        Ledger.open(url, upgrade=False) as ledger,
+        InsideLab.within(tmp_path, ledger, monkeypatch, settings) as lab,
     ):
         try:
             Campaign(lab, seed, story.append).play()

@@ -14,7 +14,7 @@ import pytest
 from clawback.errors import ClawbackError
 from clawback.impact.errors import AuthenticationError, Unavailable
 from clawback.ledger.tables import changes, events, evidence, runs, submissions
-from clawback.steps import approve, confirm, extract, plan, preflight, submit, sync
+from clawback.steps import approve, confirm, extract, plan, preflight, sheet, submit, sync
 from clawback.steps.close import close
 from clawback.steps.runtime import RunKind, RunRequest, Runtime
 from lab import Lab, Maker, action, back, cancelled, counted
@@ -199,8 +199,9 @@ def test_a_run_that_dies_while_planning_balances(
     """A plan that broke off half-way leaves no line unexplained."""
     lab = lab_of([action(f"O-{n}") for n in range(4)])
     lab.rows = [back(f"O-{n}") for n in range(4)]
-    monkeypatch.setattr(plan, "chunks", lambda keys, *_: ([key] for key in keys))
-    real, calls = plan.plan_order, []
+    monkeypatch.setattr(plan, "_BATCH", 1)
+    monkeypatch.setattr(plan, "_TOGETHER", 1)
+    real, calls = sheet.plan_order, []
 
     def falling(*args: Any) -> Any:
         calls.append(args)
@@ -208,7 +209,7 @@ def test_a_run_that_dies_while_planning_balances(
             raise ClawbackError("the power went out")
         return real(*args)
 
-    monkeypatch.setattr(plan, "plan_order", falling)
+    monkeypatch.setattr(sheet, "plan_order", falling)
     with pytest.raises(ClawbackError, match="power"):
         lab.run(run_id="broken")
     (row,) = lab.table(runs)

@@ -195,7 +195,7 @@ def test_the_modification_limit_is_held_before_it_is_reached(lab_of: Maker) -> N
 
 
 def test_someone_elses_edit_between_plan_and_submit_drops_the_change(lab_of: Maker) -> None:
-    """A change planned on what no longer stands is not sent; the next run does what is right."""
+    """A change planned on what no longer stands is not sent; what is right is planned and sent."""
     lab = lab_of([one := action("O-1", ("A", 4, "80.00"))])
     lab.rows = [back("O-1")]
 
@@ -206,9 +206,7 @@ def test_someone_elses_edit_between_plan_and_submit_drops_the_change(lab_of: Mak
             lab.pass_time(seconds=30)
 
     books = lab.run(world=lab.world(tell=edit))
-    assert (counted(books), lab.writes) == ({"planned": 1}, [])
-    lab.pass_time(hours=1)
-    assert counted(lab.run()) == {"confirmed": 1}
+    assert (counted(books), len(lab.writes)) == ({"confirmed": 1}, 1)
     quantity, amount = lab.items(one["Id"])["A"]
     assert (quantity, amount) == (3, 60)
 

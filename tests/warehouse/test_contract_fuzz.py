@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import pytest
+import pytz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clawback.warehouse.contract import BadRow, ReturnRow, contract_columns, parse_row
+from clawback.warehouse.contract import BadRow, ReturnRow, contract_columns, judge_row, parse_row
+from clawback.warehouse.quick import quick_row
 
 COLUMNS = [column.name for column in contract_columns()]
 
@@ -157,6 +160,51 @@ def test_any_row_is_read_or_named(row: dict[str, object]) -> None:
 def test_any_single_cell_is_read_or_named(column: str, cell: object) -> None:
     """A good row with one strange cell is sound, or bad in that column."""
     check({**FINE, column: cell})
+
+
+EARLY, LATE = datetime.fromisoformat("1999-12-01"), datetime.fromisoformat("2101-02-01")
+plain = st.one_of(
+    st.none(),
+    st.integers(-1, 3),
+    st.sampled_from(("", " ", "a", "a b", "S-1", "x" * 100, "ü", "\u2003", "usd", "EUR", "7")),
+    st.sampled_from(("return", "adjustment", "cancellation", "Return")),
+    st.sampled_from(("12.50", "0", "007.10", "1.1234567", "2026-03-29 02:30:00")),
+    st.decimals(-1, 1000, places=4),
+    st.booleans(),
+    st.datetimes(EARLY, LATE),
+    st.datetimes(
+        EARLY,
+        LATE,
+        timezones=st.sampled_from((UTC, pytz.UTC, ZoneInfo("Etc/UTC"), ZoneInfo("Asia/Tokyo"))),
+    ),
+)
+some_columns = st.dictionaries(st.sampled_from(COLUMNS), plain, max_size=4)
+
+
+@settings(max_examples=1000, derandomize=True, deadline=None)
+@given(some_columns, st.sampled_from(("USD", "usd", "")))
+def test_the_quick_look_reads_what_the_contract_reads(
+    changed: dict[str, object], currency: str
+) -> None:
+    """A row that the quick look takes is the row that the contract's own readers give."""
+    row, zone = {**FINE, **changed}, ZoneInfo("America/New_York")
+    quick = quick_row(row, zone, currency)
+    if quick is not None:
+        judged = judge_row(row, timezone=zone, currency=currency)
+        assert judged == ReturnRow(*quick)
+        assert isinstance(judged, ReturnRow)
+        assert (judged.returned_at.tzinfo, quick[8].tzinfo) == (UTC, UTC)
+
+
+def test_a_plain_row_needs_no_longer_look() -> None:
+    """Rows as a warehouse gives them are read the quick way, whatever their kind."""
+    money = {"quantity": None, "amount": Decimal("1.00"), "kind": "adjustment"}
+    whole = {"quantity": None, "sku": None, "kind": "cancellation"}
+    stamped = {
+        name: datetime(2026, 1, 1, tzinfo=pytz.UTC) for name in ("returned_at", "updated_at")
+    }
+    for changed in ({}, money, whole, stamped, {"updated_at": "2026-01-01 10:00:00"}):
+        assert quick_row({**FINE, **changed}, ZoneInfo("UTC"), "USD") is not None
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self, TypeVar
 
 import httpx
@@ -74,15 +75,16 @@ class ImpactClient(Core):
     def list_actions(self, window: Window, *, page_size: int = PAGE_SIZE) -> Iterator[Page[Action]]:
         """The campaign's actions in `window`, page by page, each Id once (reference §2.1-§2.4).
 
-        A listing that breaks off raises; the pages before are then incomplete.
+        The next page is under way while one is used. A listing that breaks off raises; the pages
+        before are then incomplete.
         """
-        return self._pages(self._actions(window, page_size))
+        return self._pages_ahead(self._actions(window, page_size))
 
     def list_action_updates(
         self, window: Window, *, page_size: int = PAGE_SIZE
     ) -> Iterator[Page[ActionUpdate]]:
         """The campaign's action updates in `window`, as `list_actions` (reference §5)."""
-        return self._pages(self._updates(window, page_size))
+        return self._pages_ahead(self._updates(window, page_size))
 
     def list_items(self, action_id: str) -> list[ActionItem]:
         """An action's items in the order they were recorded (reference §2.7)."""
@@ -126,13 +128,36 @@ class ImpactClient(Core):
         first = listing.call
         return [row for page in self._pages(listing) for row in self._whole(first, page)]
 
-    def _tried(self, call: Call) -> Answer:
-        return self._again(self._once, call)
+    def _pages_ahead(self, listing: Listing[T]) -> Iterator[Page[T]]:
+        """As `_pages`, asking for the next page before one is used.
 
-    def _once(self, call: Call) -> Answer:
-        self._gate.acquire(call.kind)
+        Only the waiting for impact.com is done in a thread; the gate is asked, and answers are
+        judged, in the caller's.
+        """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="impact") as thread:
+            coming: Future[httpx.Response] | None = None
+            while listing.call is not None:
+                page = listing.take(self._tried(listing.call, coming))
+                coming = None
+                if listing.call is not None:
+                    self._gate.acquire(listing.call.kind)
+                    request = self._request(self._http, listing.call)
+                    coming = thread.submit(self._http.send, request)
+                yield page
+
+    def _tried(self, call: Call, coming: Future[httpx.Response] | None = None) -> Answer:
+        """The answer to a request, tried again where that may help; `coming` is its first try."""
+        first = [] if coming is None else [coming]
+        return self._again(self._once, call, first)
+
+    def _once(self, call: Call, coming: list[Future[httpx.Response]]) -> Answer:
+        if not coming:
+            self._gate.acquire(call.kind)
         try:
-            response = self._http.send(self._request(self._http, call))
+            if coming:
+                response = coming.pop().result()
+            else:
+                response = self._http.send(self._request(self._http, call))
         except (httpx.RequestError, httpx.InvalidURL) as failure:
             raise self._failed(call, failure) from failure
         self._gate.learn(call.kind, response.status_code, response.headers, self._now())

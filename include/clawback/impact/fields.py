@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field, PlainValidator
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,12})?", re.ASCII)
 _EXACT_BELOW = 2**53
-_LONGEST_TEXT = 4_000
+LONGEST_TEXT = 4_000
 _SHOWN = 40
 
 
@@ -25,7 +25,7 @@ def wire(*names: str) -> Any:
 def text(value: Any) -> str:
     """A string as it is, a whole number in digits, absent as ""."""
     if type(value) is str:
-        if len(value) > _LONGEST_TEXT:
+        if len(value) > LONGEST_TEXT:
             raise ValueError(f"is {len(value)} characters long")
         return value.strip()
     if value is None:
@@ -41,7 +41,7 @@ def text(value: Any) -> str:
 
 def cut(value: Any) -> str:
     """A text that may be long; only its head is kept."""
-    return text(value[:_LONGEST_TEXT] if type(value) is str else value)
+    return text(value[:LONGEST_TEXT] if type(value) is str else value)
 
 
 def key(value: Any) -> str:

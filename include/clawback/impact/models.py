@@ -65,22 +65,22 @@ _STATUS = {
 State = Annotated[ActionState, PlainValidator(member(ActionState))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Action:
     """One action as it stands now (reference §2.5). Amounts are in `currency`, times in UTC."""
 
     id: Annotated[Key, wire("Id")]
     campaign_id: Annotated[Text, wire("CampaignId")]
-    tracker_id: Annotated[Text, wire("ActionTrackerId")] = ""
-    tracker_name: Annotated[Text, wire("ActionTrackerName")] = ""
-    partner_id: Annotated[Text, wire("MediaPartnerId")] = ""
-    partner_name: Annotated[Text, wire("MediaPartnerName")] = ""
     state: Annotated[State, wire("State")]
     amount: Annotated[Money, wire("Amount")]
     payout: Annotated[Money, wire("Payout")]
     currency: Annotated[Key, wire("Currency")]
     event_date: Annotated[Instant, wire("EventDate")]
     creation_date: Annotated[Instant, wire("CreationDate")]
+    tracker_id: Annotated[Text, wire("ActionTrackerId")] = ""
+    tracker_name: Annotated[Text, wire("ActionTrackerName")] = ""
+    partner_id: Annotated[Text, wire("MediaPartnerId")] = ""
+    partner_name: Annotated[Text, wire("MediaPartnerName")] = ""
     locking_date: Annotated[InstantOrNone, wire("LockingDate")] = None
     cleared_date: Annotated[InstantOrNone, wire("ClearedDate")] = None
     oid: Annotated[Text, wire("Oid")] = ""
@@ -89,22 +89,22 @@ class Action:
     promo_code: Annotated[Text, wire("PromoCode")] = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ActionItem:
     """One item of an action (reference §2.7). `sale_amount` is the line total in `currency`."""
 
     sku: Annotated[Text, wire("Sku")]
-    name: Annotated[Text, wire("ItemName")] = ""
-    category: Annotated[Text, wire("Category")] = ""
     quantity: Annotated[Whole, wire("Quantity")]
     sale_amount: Annotated[Money, wire("SaleAmount")]
+    name: Annotated[Text, wire("ItemName")] = ""
+    category: Annotated[Text, wire("Category")] = ""
     currency: Annotated[Text, wire("SaleAmountCurrency")] = ""
     payout: Annotated[MoneyOrZero, wire("Payout")] = ZERO
     adjustment_date: Annotated[InstantOrNone, wire("AdjustmentDate")] = None
     adjustment_reason: Annotated[Text, wire("AdjustmentReason")] = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ActionUpdate:
     """One tracked, modified or reversed line item (reference §5). An absent delta is zero.
 
@@ -113,10 +113,11 @@ class ActionUpdate:
 
     id: Annotated[Key, wire("Id")]
     action_id: Annotated[Key, wire("ActionId")]
+    state: Annotated[State, wire("State")]
+    update_date: Annotated[Instant, wire("UpdateDate")]
     campaign_id: Annotated[Text, wire("CampaignId")] = ""
     tracker_id: Annotated[Text, wire("ActionTrackerId", "EventTypeId")] = ""
     partner_id: Annotated[Text, wire("MediaPartnerId")] = ""
-    state: Annotated[State, wire("State")]
     state_detail: Annotated[Text, wire("StateDetail")] = ""
     disposition: Annotated[Text, wire("Disposition")] = ""
     delta_amount: Annotated[MoneyOrZero, wire("DeltaAmount")] = ZERO
@@ -125,14 +126,13 @@ class ActionUpdate:
     sku: Annotated[Text, wire("Sku")] = ""
     category: Annotated[Text, wire("Category")] = ""
     quantity: Annotated[WholeOrNone, wire("Quantity")] = None
-    update_date: Annotated[Instant, wire("UpdateDate")]
     locking_date: Annotated[InstantOrNone, wire("LockingDate")] = None
     clearing_date: Annotated[InstantOrNone, wire("ClearingDate")] = None
     action_date: Annotated[InstantOrNone, wire("ActionDate")] = None
     oid: Annotated[Text, wire("Oid")] = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What became of a queued write (reference §4).
 
@@ -154,7 +154,7 @@ class Submission:
         return self.status.is_final and bool(self.error_type or self.error_reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """A program of the account."""
 
@@ -163,7 +163,7 @@ class Campaign:
     state: Annotated[Text, wire("State")] = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Company:
     """The account's owner: name, time zone in impact.com's words, currency (ISO 4217)."""
 

@@ -1,4 +1,4 @@
-"""Rows to data: pydantic checks a page at once; rows that fail are named and set aside."""
+"""Rows to data: a whole page the quick way, else by pydantic; rows that fail are named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from clawback.impact.columns import Columns
 from clawback.impact.fields import text
 from clawback.impact.models import (
     Action,
@@ -28,9 +29,17 @@ class Reader(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         self._one: TypeAdapter[T] = TypeAdapter(kind)
         self._many: TypeAdapter[list[T]] = TypeAdapter(list[kind])  # type: ignore[valid-type]
+        self.columns = Columns(kind)
 
     def rows(self, raw: list[Any], page: int = 1) -> tuple[list[T], list[BadRow]]:
         """The rows that can be read, in order, and the others by name."""
+        try:
+            return self.columns.rows(raw), []
+        except (LookupError, ValueError):
+            return self.row_by_row(raw, page)
+
+    def row_by_row(self, raw: list[Any], page: int) -> tuple[list[T], list[BadRow]]:
+        """As `rows`, the slow way, which names what is wrong."""
         try:
             return self._many.validate_python(raw), []
         except ValidationError as error:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from clawback.impact.models import Action, ActionUpdate
 from clawback.impact.windows import Span
-from clawback.ledger.store import chunks, upsert
+from clawback.ledger import bulk
+from clawback.ledger.standing import WORKED_OUT, Standing, WorkedOut, has_moved, standing
+from clawback.ledger.store import alone, chunks, upsert
 from clawback.ledger.tables import actions, coverage, cursors, items, updates
 from clawback.reconcile.facts import Item, Source
 
-_OBSERVED = ("state", "amount", "payout", "locking_at", "cleared_at")
 _LISTED = (
     *("campaign_id", "tracker_id", "partner_id", "partner_name", "oid", "order_key", "state"),
     *("amount", "payout", "currency", "event_at", "created_at", "locking_at", "cleared_at"),
-    *("generation", "moved_run", "seen_at", "stale"),
+    *("generation", "moved_run", "seen_at"),
+)
+_ITEM = (
+    *("account", "action_id", "position", "sku", "quantity", "amount"),
+    *("original_quantity", "original_amount", "source", "touched"),
+)
+_UPDATE = (
+    *("account", "id", "action_id", "sku", "quantity"),
+    *("delta_amount", "delta_payout", "disposition", "updated_at"),
 )
 
 
@@ -33,76 +43,91 @@ class Listing:
     order_key: Callable[[str], str]
 
 
-def save_actions(conn: Connection, listing: Listing, found: Sequence[Action]) -> set[str]:
+def save_actions(
+    conn: Connection,
+    listing: Listing,
+    found: Sequence[Action],
+    before: Mapping[str, Standing] | None = None,
+    told: Mapping[str, WorkedOut] | None = None,
+) -> set[str]:
     """Keep what a page says of its actions; returns the ids of those that are new or moved.
 
     Every observed move raises the action's generation, so that a change that was planned on what
-    the action held before is known to be stale.
+    the action held before is known to be stale. `before` is what `standing` gave, with `lock`, in
+    this transaction; `told` is what has been worked out of some of them.
     """
-    known = action_rows(conn, listing.account, [a.id for a in found], lock=True)
-    moved: set[str] = set()
-    rows = []
+    if before is None:
+        before = standing(conn, listing.account, [a.id for a in found], lock=True)
+    told = told or {}
+    rows, moved = [], set()
     for action in found:
-        row = _listed(listing, action)
-        before = known.get(action.id)
-        if before is None or any(row[name] != before[name] for name in _OBSERVED):
+        was = before.get(action.id)
+        if fresh := has_moved(action, was):
             moved.add(action.id)
-            row["generation"] = 0 if before is None else before["generation"] + 1
-            row |= {"moved_run": listing.run_id, "stale": True}
-        else:
-            row |= {name: before[name] for name in ("generation", "moved_run", "stale")}
-        rows.append(row)
-    upsert(conn, actions, rows, update=_LISTED)
+        rows.append(_listed(listing, action, was, told.get(action.id), moved=fresh))
+    names = ("account", "id", *_LISTED, *WORKED_OUT)
+    bulk.insert_rows(conn, actions, names, rows, on_conflict=(*_LISTED, *WORKED_OUT))
     return moved
 
 
-def _listed(listing: Listing, action: Action) -> dict[str, Any]:
-    return {
-        "account": listing.account,
-        "id": action.id,
-        "campaign_id": action.campaign_id,
-        "tracker_id": action.tracker_id,
-        "partner_id": action.partner_id,
-        "partner_name": action.partner_name[:255],
-        "oid": action.oid[:255],
-        "order_key": listing.order_key(action.oid)[:255],
-        "state": action.state.value,
-        "amount": action.amount,
-        "payout": action.payout,
-        "currency": action.currency[:3].upper(),
-        "event_at": action.event_date,
-        "created_at": action.creation_date,
-        "locking_at": action.locking_date,
-        "cleared_at": action.cleared_date,
-        "modifications": 0,
-        "seen_at": listing.at,
-    }
+def _listed(
+    listing: Listing, action: Action, was: Standing | None, told: WorkedOut | None, *, moved: bool
+) -> tuple[Any, ...]:
+    """A row of the actions, in the order of _LISTED and WORKED_OUT."""
+    generation = 0 if was is None else was.generation + moved
+    moved_run = was.moved_run if was is not None and not moved else listing.run_id
+    if told is None:
+        known = (False, 0, None, None) if was is None else was[-4:]
+        told = WorkedOut(moved or bool(known[0]), *known[1:])
+    return (
+        listing.account,
+        action.id,
+        action.campaign_id,
+        action.tracker_id,
+        action.partner_id,
+        action.partner_name[:255],
+        action.oid[:255],
+        listing.order_key(action.oid)[:255],
+        action.state.value,
+        action.amount,
+        action.payout,
+        action.currency[:3].upper(),
+        action.event_date,
+        action.creation_date,
+        action.locking_date,
+        action.cleared_date,
+        generation,
+        moved_run,
+        listing.at,
+        *told[:4],
+    )
 
 
 def save_updates(conn: Connection, account: str, found: Sequence[ActionUpdate]) -> set[str]:
-    """Keep update rows, each once; returns the ids of the actions that have new ones."""
-    known: set[str] = set()
-    for some in chunks([u.id for u in found]):
-        here = select(updates.c.id).where(updates.c.account == account, updates.c.id.in_(some))
-        known.update(conn.scalars(here))
+    """Keep update rows, each once; returns the ids of the actions that have new ones.
+
+    Those actions are stale until their items are worked out anew.
+    """
+    alone(conn, account)
+    ids = [update.id for update in found]
+    here = select(updates.c.id).where(
+        updates.c.account == account, bulk.among(conn, updates.c.id, ids)
+    )
+    known = set(conn.scalars(here))
     new = {u.id: u for u in found if u.id not in known}
-    if new:
-        conn.execute(insert(updates), [_update_row(account, u) for u in new.values()])
-    return {u.action_id for u in new.values()}
-
-
-def _update_row(account: str, row: ActionUpdate) -> dict[str, Any]:
-    return {
-        "account": account,
-        "id": row.id,
-        "action_id": row.action_id,
-        "sku": row.sku[:255],
-        "quantity": row.quantity,
-        "delta_amount": row.delta_amount,
-        "delta_payout": row.delta_payout,
-        "disposition": row.disposition[:64],
-        "updated_at": row.update_date,
-    }
+    rows = (
+        (
+            *(account, u.id, u.action_id, u.sku[:255], u.quantity),
+            *(u.delta_amount, u.delta_payout, u.disposition[:64], u.update_date),
+        )
+        for u in new.values()
+    )
+    bulk.insert_rows(conn, updates, _UPDATE, rows)
+    touched = {u.action_id for u in new.values()}
+    if touched:
+        mine = (actions.c.account == account) & bulk.among(conn, actions.c.id, sorted(touched))
+        conn.execute(update(actions).where(mine).values(stale=True))
+    return touched
 
 
 def action_rows(
@@ -113,6 +138,8 @@ def action_rows(
     With `lock`, no other process moves them before this transaction ends: what is written from
     what was read here then overwrites nothing newer. Rows are locked in the order of their ids.
     """
+    if lock:
+        alone(conn, account)
     found: dict[str, RowMapping] = {}
     for some in chunks(sorted(ids) if lock else ids):
         here = select(actions).where(actions.c.account == account, actions.c.id.in_(some))
@@ -156,48 +183,33 @@ def item_of(row: Any) -> Item:
     )
 
 
-def save_items(conn: Connection, account: str, found: Mapping[str, Sequence[Item]]) -> None:
-    """Replace the items of the given actions."""
-    for some in chunks(list(found)):
-        conn.execute(delete(items).where(items.c.account == account, items.c.action_id.in_(some)))
-    rows = [
-        {
-            "account": account,
-            "action_id": action_id,
-            "position": position,
-            "sku": item.sku[:255],
-            "quantity": item.quantity,
-            "amount": item.amount,
-            "original_quantity": item.original_quantity,
-            "original_amount": item.original_amount,
-            "source": item.source.value if item.source else None,
-            "touched": item.touched,
-        }
+def save_items(
+    conn: Connection,
+    account: str,
+    found: Mapping[str, Sequence[Item]],
+    new: AbstractSet[str] = frozenset(),
+) -> None:
+    """Replace the items of the given actions; those that are `new` have none yet."""
+    alone(conn, account)
+    old = [action_id for action_id in found if action_id not in new]
+    if old:
+        mine = (items.c.account == account) & bulk.among(conn, items.c.action_id, old)
+        conn.execute(delete(items).where(mine))
+    rows = (
+        (
+            *(account, action_id, position, item.sku[:255], item.quantity, item.amount),
+            *(item.original_quantity, item.original_amount),
+            *(item.source.value if item.source else None, item.touched),
+        )
         for action_id, listed in found.items()
         for position, item in enumerate(listed)
-    ]
-    if rows:
-        conn.execute(insert(items), rows)
+    )
+    bulk.insert_rows(conn, items, _ITEM, rows)
 
 
 def set_action(conn: Connection, account: str, action_id: str, **values: object) -> None:
     here = (actions.c.account == account) & (actions.c.id == action_id)
     conn.execute(update(actions).where(here).values(**values))
-
-
-def set_actions(conn: Connection, account: str, values: Mapping[str, Mapping[str, object]]) -> None:
-    """Set columns of many actions at once, by ActionId; the same columns of each."""
-    if not values:
-        return
-    names = list(next(iter(values.values())))
-    here = (actions.c.account == account) & (actions.c.id == bindparam("at_id"))
-    conn.execute(
-        update(actions).where(here).values({name: bindparam(f"new_{name}") for name in names}),
-        [
-            {"at_id": action_id, **{f"new_{name}": row[name] for name in names}}
-            for action_id, row in values.items()
-        ],
-    )
 
 
 def covered(conn: Connection, account: str, campaign_id: str) -> list[Span]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, select, update
 from clawback.clock import Clock
 from clawback.impact.budget import BudgetSpent, RequestKind, read_limits
 from clawback.ledger.runs import count_requests
-from clawback.ledger.store import Ledger, upsert
+from clawback.ledger.store import Ledger, count_up, upsert
 from clawback.ledger.tables import budget_uses, budgets
 
 HOUR = timedelta(hours=1)
@@ -96,14 +96,33 @@ class LedgerGate:
         return _free_at(conn, self.account, since) if used >= allowance - reserve else None
 
 
+def left_of(conn: Connection, account: str, now: datetime, reserve_share: float) -> int:
+    """How many requests of the account's hour Clawback may still send; 0 while it is blocked."""
+    here = select(budgets).where(budgets.c.account == account)
+    said = conn.execute(here).mappings().one_or_none()
+    allowance = DEFAULT_ALLOWANCE if said is None else said["allowance"]
+    mine = int(allowance) - int(allowance * reserve_share)
+    if said is None:
+        return mine
+    if said["blocked_until"] is not None and said["blocked_until"] > now:
+        return 0
+    resets_at = said["resets_at"]
+    if said["remaining"] is not None and resets_at and resets_at > now:
+        return max(0, int(said["remaining"]) - int(allowance * reserve_share))
+    return max(0, mine - _used(conn, account, max(now - HOUR, resets_at or now - HOUR)))
+
+
 def _held(conn: Connection, account: str) -> RowMapping:
     """What is known of an account's allowance; held until the transaction ends.
 
     So that of several processes each counts before the next one asks.
     """
-    upsert(conn, budgets, [{"account": account, "allowance": DEFAULT_ALLOWANCE}])
     here = select(budgets).where(budgets.c.account == account).with_for_update()
-    return conn.execute(here).mappings().one()
+    found = conn.execute(here).mappings().one_or_none()
+    if found is None:
+        upsert(conn, budgets, [{"account": account, "allowance": DEFAULT_ALLOWANCE}])
+        found = conn.execute(here).mappings().one()
+    return found
 
 
 def _same(before: RowMapping, resets_at: datetime | None, now: datetime) -> bool:
@@ -121,13 +140,10 @@ def _use(conn: Connection, said: RowMapping, now: datetime) -> None:
         left = max(said["remaining"] - 1, 0)
         conn.execute(update(budgets).where(budgets.c.account == account).values(remaining=left))
     second = now.replace(microsecond=0)
-    upsert(conn, budget_uses, [{"account": account, "second": second, "n": 0}])
-    here = (budget_uses.c.account == account) & (budget_uses.c.second == second)
-    conn.execute(update(budget_uses).where(here).values(n=budget_uses.c.n + 1))
-    old = now - 2 * HOUR
-    conn.execute(
-        delete(budget_uses).where(budget_uses.c.account == account, budget_uses.c.second < old)
-    )
+    first = count_up(conn, budget_uses, {"account": account, "second": second}) == 1
+    if first:
+        old = budget_uses.c.second < now - 2 * HOUR
+        conn.execute(delete(budget_uses).where(budget_uses.c.account == account, old))
 
 
 def _used(conn: Connection, account: str, since: datetime) -> int:

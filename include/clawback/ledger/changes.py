@@ -54,6 +54,7 @@ _ALLOWED: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.LOCKED,
             ChangeState.SENDING,  # a canary whose merged form was not honoured: the rest follows
             ChangeState.DROPPED,  # its submission is lost
+            ChangeState.REFUSED,  # somebody undid it before it was seen: a person must decide
         }
     ),
     ChangeState.DROPPED: frozenset({ChangeState.PLANNED}),

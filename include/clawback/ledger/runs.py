@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from clawback.errors import ClawbackError
-from clawback.ledger.store import upsert
+from clawback.ledger.store import count_up, upsert
 from clawback.ledger.tables import events, programs, request_counts, runs
 
 
@@ -84,13 +84,7 @@ def set_run(conn: Connection, run_id: str, **values: object) -> None:
 
 def count_requests(conn: Connection, run_id: str, kind: str, n: int = 1) -> None:
     """Add `n` requests of a kind to a run's count."""
-    row = {"run_id": run_id, "kind": kind, "n": 0}
-    upsert(conn, request_counts, [row])
-    conn.execute(
-        update(request_counts)
-        .where(request_counts.c.run_id == run_id, request_counts.c.kind == kind)
-        .values(n=request_counts.c.n + n)
-    )
+    count_up(conn, request_counts, {"run_id": run_id, "kind": kind}, n)
 
 
 def requests_of(conn: Connection, run_id: str) -> dict[str, int]:
@@ -149,3 +143,12 @@ def last_run(conn: Connection, program: str) -> str | None:
     """The run of a program that was closed last."""
     newest = select(runs.c.id).where(runs.c.program == program, runs.c.closed_at.is_not(None))
     return conn.scalar(newest.order_by(runs.c.closed_at.desc(), func.length(runs.c.id)).limit(1))
+
+
+def newest_run(conn: Connection, program: str) -> str:
+    """The run of a program that was opened last; raises UnknownRunError where it has none."""
+    newest = select(runs.c.id).where(runs.c.program == program)
+    found = conn.scalar(newest.order_by(runs.c.opened_at.desc(), runs.c.id).limit(1))
+    if found is None:
+        raise UnknownRunError(f"the ledger holds no run of {program!r}; `clawback run` makes one")
+    return str(found)

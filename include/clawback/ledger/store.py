@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
@@ -147,6 +157,24 @@ def upsert(
     else:
         statement = statement.on_conflict_do_nothing()
     conn.execute(statement, [dict(row) for row in rows])
+
+
+def alone(conn: Connection, name: str) -> None:
+    """Let no other process pass here with the same name before this transaction ends.
+
+    On SQLite a transaction that writes is alone anyway. Take it before any row is locked.
+    """
+    if conn.dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        conn.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def count_up(conn: Connection, table: Table, key: Mapping[str, Any], by: int = 1) -> int:
+    """Add to the column `n` of the row with a key, which need not be there; gives what it is."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(table).values(**key, n=by)
+    more = new.on_conflict_do_update(index_elements=list(key), set_={"n": table.c.n + by})
+    return int(conn.execute(more.returning(table.c.n)).scalar_one())
 
 
 def insert_missing(conn: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> None:

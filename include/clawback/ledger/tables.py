@@ -284,7 +284,6 @@ run_lines = Table(
     Column("payout", Money),
     Column("currency", String(3), nullable=False),
     Index("ix_run_lines_line", "line_id"),
-    Index("ix_run_lines_change", "run_id", "change_id"),
 )
 
 events = Table(

@@ -28,7 +28,7 @@ from clawback.reconcile.whole import off_order, spread
 _RETURN, _CANCELLATION = Kind.RETURN, Kind.CANCELLATION
 
 
-def draft(part: Part, lines: Sequence[Line], rules: Rules, accept: str = "") -> Draft:
+def draft(part: Part, lines: Sequence[Line], rules: Rules, accept: str) -> Draft:
     """The desired state of one action, given its lines in the order of returned_at.
 
     `accept` is a person's choice of baseline ("impact", "warehouse"), empty for none.

@@ -130,10 +130,14 @@ def _cover(claims: list[Claim], units: int, money: Decimal, slack: Decimal) -> N
 
 
 def _cover_whole(made: Draft, slack: Decimal) -> None:
-    """Match claims on the order as such with what is off the items beyond their own claims."""
-    taken = sum((h.first_amount - h.amount for h in made.holdings), ZERO)
-    own = sum((c.money for h in made.holdings for c in h.claims if c.hold is None), ZERO)
-    _cover(made.whole, 0, taken - own, slack * len(made.holdings))
+    """Match claims on the order as such with what is off each item beyond its own claims."""
+    beyond = sum((_beyond(held) for held in made.holdings), ZERO)
+    _cover(made.whole, 0, beyond, slack * len(made.holdings))
+
+
+def _beyond(held: Holding) -> Decimal:
+    own = sum((claim.money for claim in held.claims if claim.hold is None), ZERO)
+    return max(held.first_amount - held.amount - own, ZERO)
 
 
 def _hold_duplicates(held: Holding, action: Action) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -140,21 +141,21 @@ def learn(
     """What a proved canary teaches: what was sent, and what the items held before and after.
 
     A fact that one item speaks against is not so, whatever others say; what cannot be told apart
-    stays as it was. Needs `after.items_current`.
+    stays as it was, and so does what an item shows that several requests have named. Needs
+    `after.items_current`.
     """
     if not after.items_current or after.state is ActionState.REVERSED:
         return learned
     had = {item.sku: item for item in before.items}
     has = {item.sku: item for item in after.items}
+    forms = [sent for r in requests if r.verb is Verb.MODIFY for sent in _sent(dict(r.form))]
+    named = Counter(sent.sku for sent in forms)
     facts: dict[str, bool] = {}
-    for request in requests:
-        if request.verb is not Verb.MODIFY:
-            continue
-        for sent in _sent(dict(request.form)):
-            if sent.sku in had and sent.sku in has:
-                told = _told(sent, had[sent.sku], has[sent.sku], before.currency, tolerance)
-                for name, fact in told.items():
-                    facts[name] = fact and facts.get(name, True)
+    for sent in forms:
+        if named[sent.sku] == 1 and sent.sku in had and sent.sku in has:
+            told = _told(sent, had[sent.sku], has[sent.sku], before.currency, tolerance)
+            for name, fact in told.items():
+                facts[name] = fact and facts.get(name, True)
     return replace(learned, **facts) if facts else learned
 
 
@@ -196,6 +197,9 @@ def _told(sent: _Sent, had: Item, has: Item, currency: str, tolerance: Decimal) 
     if sent.number == 1 or (moved and not taken):
         return facts
     arrived = abs(has.amount - sent.amount) <= tolerance
+    if not arrived and taken and scaled is not None and had.amount:
+        # The amount was ignored, so where it stands now is the quantity's doing.
+        facts.update(_follows(had, has, scaled, tolerance))
     if scaled is not None and taken and abs(scaled - sent.amount) <= tolerance:
         facts["indexed_proportional"] = arrived
         if not arrived:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,11 +16,14 @@ ITEM = "item"
 ITEM_GONE = "item_gone"
 ITEMS = "items"
 ORDER_AMOUNT = "order_amount"
+QUANTITY = "quantity"
+"""The probe: one item's quantity alone."""
 _EVERYTHING = Learned(
     amount_follows_quantity=None,
     indexed_items=True,
     indexed_amounts=True,
 )
+_FOLLOWS = Learned(amount_follows_quantity=True)
 
 
 def requests_for(  # noqa: PLR0913, PLR0917 - a change, the account's behaviour, the present state
@@ -51,6 +55,21 @@ def canary_requests(
 ) -> tuple[Request, ...]:
     """The merged form of a change with all its fields, to be proved before others rely on it."""
     return requests_for(desired, action_id, reason, verb, _EVERYTHING, observed)
+
+
+def probe_request(
+    desired: Desired, action_id: str, reason: str, verb: Verb, observed: Action | None = None
+) -> Request | None:
+    """A change as its quantity alone, to learn whether the amount follows; None where it cannot.
+
+    Only a change of one item whose amount must fall just as its quantity does: if the amount does
+    not follow, the action still says too much and never too little, and is asked again in full.
+    """
+    if len(desired.items) != 1 or desired.items[0].amount is None:
+        return None
+    (request,) = requests_for(desired, action_id, reason, verb, _FOLLOWS, observed)
+    alone = request.shape == ITEM and "Amount" not in dict(request.form)
+    return replace(request, shape=QUANTITY) if alone else None
 
 
 class _Fields(NamedTuple):

@@ -9,8 +9,8 @@ from decimal import Decimal
 from clawback.money import ZERO, quantize
 from clawback.reconcile.answers import Context
 from clawback.reconcile.changes import Standing
-from clawback.reconcile.claims import Claim, Draft, ordered_share
-from clawback.reconcile.facts import Action, Kind, Line, LineVerdict
+from clawback.reconcile.claims import Claim, Draft, ordered_share, tolerance
+from clawback.reconcile.facts import Action, ActionState, Kind, Line, LineVerdict
 from clawback.reconcile.outcomes import Hold, Outcome
 
 _HELD, _SETTLED, _LOCKED = Outcome.HELD, Outcome.ALREADY_SETTLED, Outcome.LOCKED
@@ -26,7 +26,7 @@ def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
             line.id, action.id, _HELD, claim.hold, claim.note, amount, payout, line.currency
         )
     if claim.covered:
-        outcome, hold, note = _SETTLED, None, claim.note
+        outcome, hold, note = _SETTLED, None, _lowered_before(claim, made)
     else:
         outcome, hold, note = standing
     amount = line.amount
@@ -37,6 +37,17 @@ def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
     else:
         lost = _payout(claim.money or claim.takes or _rest(claim, made), made)
     return LineVerdict(line.id, action.id, outcome, hold, note, amount, lost, action.currency)
+
+
+def _lowered_before(claim: Claim, made: Draft) -> str:
+    """A note where another hand, not ours, has taken off what a line asks for."""
+    action = made.action
+    ours, reversed_now = action.settled_by_us, action.state is ActionState.REVERSED
+    if ours is not None and (ours.reverse or not reversed_now):
+        return ""
+    if not reversed_now and claim.money <= tolerance(action.currency, made.rules):
+        return ""
+    return f"action {action.id} had been lowered by another hand; nothing was sent for this line"
 
 
 def _rest(claim: Claim, made: Draft) -> Decimal:

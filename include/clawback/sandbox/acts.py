@@ -23,26 +23,39 @@ class Act(BaseModel):
     code: str = Field("OTHER", description="reverse: its DispositionCode")
     locking_date: datetime | None = Field(None, description="lock: another date than now")
     media_partner_id: str = Field("", description="contract: of this partner alone")
-    factor: Decimal | None = Field(None, description="contract: new rate over old")
-    rate: Decimal | None = Field(None, description="contract: new rate, a share of the amount")
+    factor: Decimal = Field(Decimal(1), ge=0, description="contract: new rate over old")
+    rate: Decimal | None = Field(
+        None, ge=0, description="contract: new rate, a share of the amount"
+    )
     action: dict[str, Any] | None = Field(None, description="add: a world line")
     error_type: str = ""
     error_reason: str = ""
 
 
-def perform(act: Act, world: World, at: float) -> str | None:
-    """Do it at the given time; gives the ActionId concerned.
+def check(act: Act, world: World) -> None:
+    """What is wrong with an act on its face, before it is kept for a restart.
 
-    Raises BadRequest if the act is incomplete or its action unknown, Refusal if it is refused.
+    Raises BadRequest if it is incomplete or its action unknown, BadLine if it adds no action.
     """
     if act.act == "add":
         if not act.action:
             raise BadRequest("add needs an action: a world line")
-        row = world.add(act.action, at)
+        world.check_new(act.action)
+    elif act.act != "contract" and world.store.find(act.action_id) is None:
+        raise BadRequest(f"no action {act.action_id!r}", status=404)
+
+
+def perform(act: Act, world: World, at: float) -> str | None:
+    """Do it at the given time; gives the ActionId concerned.
+
+    Raises BadRequest, BadLine or Refusal if it cannot be done.
+    """
+    if act.act == "add":
+        row = world.add(act.action or {}, at)
         return world.store.own_value(row, "Id")
     if act.act == "contract":
         scope = act.action_id or act.media_partner_id or "*"
-        world.contract(scope, factor=act.factor or Decimal(1), rate=act.rate)
+        world.contract(scope, factor=act.factor, rate=act.rate)
         return act.action_id or None
     _to_action(act, world, at)
     return act.action_id
@@ -62,8 +75,10 @@ def _to_action(act: Act, world: World, at: float) -> None:
     elif act.act == "restore":
         world.restore(row, at)
     elif act.act == "lock":
-        when = at if act.locking_date is None else act.locking_date.timestamp()
-        world.set_locking(row, int(when))
+        if act.locking_date is None:
+            world.lock(row, int(at))
+        else:
+            world.set_locking(row, int(act.locking_date.timestamp()))
     else:
         texts = (act.error_type, act.error_reason)
         world.refuse(row, texts if act.error_type else None)

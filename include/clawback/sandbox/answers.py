@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clawback.sandbox import fields as f
-from clawback.sandbox import query
+from clawback.sandbox import papers, query
 from clawback.sandbox.core import Sandbox
 from clawback.sandbox.facts import BadRequest
+from clawback.sandbox.papers import Tree
 from clawback.sandbox.target import Target
 from clawback.sandbox.wire import Row, Wire, envelope
 
@@ -19,14 +20,22 @@ _FORBIDDEN = 403
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request, ready to be answered; `shift` is a fault of paging."""
+    """One request, ready to be answered; `slid` rows have just slid in on top (a fault)."""
 
     target: Target
     params: Mapping[str, str]
     now: float
     wire: Wire
     version: int
-    shift: int = 0
+    slid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One page of a listing; `moved` rows slid in on top since its first (< 0: fell out)."""
+
+    paging: query.Paging
+    moved: int
 
 
 def read(kind: str, ask: Ask, sandbox: Sandbox) -> bytes:
@@ -45,13 +54,16 @@ def write(
 def _page(
     ask: Ask,
     resource: f.Resource,
-    paging: query.Paging,
+    walk: Walk,
     found: Sequence[int],
     show: Callable[[int], Row],
 ) -> bytes:
-    start = max(0, (paging.page - 1) * paging.size - (ask.shift if paging.page > 1 else 0))
-    rows = [show(row) for row in found[start : start + paging.size]]
-    around = envelope(ask.target.path, ask.params, paging, len(found))
+    """One page of a listing as it has slid since its first page was read."""
+    paging = walk.paging
+    start = max(0, (paging.page - 1) * paging.size - walk.moved)
+    end = max(0, paging.page * paging.size - walk.moved)
+    rows = [show(row) for row in found[start:end]]
+    around = envelope(ask.target.path, ask.params, paging, max(0, len(found) + walk.moved))
     resource, rows = _of_version(resource, rows, ask.version)
     return ask.wire.rows(resource, rows, around)
 
@@ -83,25 +95,31 @@ def _list_actions(ask: Ask, sandbox: Sandbox) -> bytes:
     asked = query.dated(ask.params, sandbox.settings.profile, ask.now)
     _known_campaign(asked.campaign, sandbox)
     found = sandbox.listing.actions(asked, ask.now)
-    query.check_pages(len(found), asked.paging.size)
+    query.check_pages(len(found), asked.paging.size, sandbox.settings.profile)
 
     def show(row: int) -> Row:
-        return sandbox.listing.action(row, ask.now, ask.target.prefix)
+        return sandbox.listing.show.action(row, ask.now, ask.target.prefix)
 
-    return _page(ask, f.ACTION, asked.paging, found, show)
+    return _page(ask, f.ACTION, _walk(ask, sandbox, asked.paging), found, show)
 
 
 def _list_updates(ask: Ask, sandbox: Sandbox) -> bytes:
     asked = query.dated(ask.params, sandbox.settings.profile, ask.now)
     _known_campaign(asked.campaign, sandbox)
     found = sandbox.listing.updates(asked, ask.now)
-    query.check_pages(len(found), asked.paging.size)
+    query.check_pages(len(found), asked.paging.size, sandbox.settings.profile)
 
     def show(reference: int) -> Row:
         update = sandbox.world.history.get(reference)
-        return sandbox.listing.update(update, ask.target.prefix)
+        return sandbox.listing.show.update(update, ask.now, ask.target.prefix)
 
-    return _page(ask, f.UPDATE, asked.paging, found, show)
+    return _page(ask, f.UPDATE, _walk(ask, sandbox, asked.paging), found, show)
+
+
+def _walk(ask: Ask, sandbox: Sandbox, paging: query.Paging) -> Walk:
+    asked = tuple(sorted((k, v) for k, v in ask.params.items() if k not in ("Page", "PageSize")))
+    listing = (ask.target.path, paging.size, asked)
+    return Walk(paging, sandbox.listing.moved(listing, paging.page, ask.slid))
 
 
 def _known_campaign(campaign: str, sandbox: Sandbox) -> None:
@@ -125,28 +143,28 @@ def _unknown(what: str, name: str, sandbox: Sandbox) -> BadRequest:
 
 def _get_action(ask: Ask, sandbox: Sandbox) -> bytes:
     row = _action_row(ask, sandbox)
-    return _one(ask, f.ACTION, sandbox.listing.action(row, ask.now, ask.target.prefix))
+    return _one(ask, f.ACTION, sandbox.listing.show.action(row, ask.now, ask.target.prefix))
 
 
 def _list_items(ask: Ask, sandbox: Sandbox) -> bytes:
     row = _action_row(ask, sandbox)
     paging = query.paging(ask.params, query.PLAIN_PAGE_SIZE, 1, sandbox.settings.profile)
-    items = sandbox.listing.items(row)
+    items = sandbox.listing.show.items(row)
     action_id = ask.target.segments[1]
 
     def show(at: int) -> Row:
-        return sandbox.listing.item(action_id, items[at], ask.target.prefix)
+        return sandbox.listing.show.item(action_id, items[at], ask.target.prefix)
 
-    return _page(ask, f.ITEM, paging, range(len(items)), show)
+    return _page(ask, f.ITEM, _walk(ask, sandbox, paging), range(len(items)), show)
 
 
 def _get_item(ask: Ask, sandbox: Sandbox) -> bytes:
     row = _action_row(ask, sandbox)
     sku = ask.target.segments[3]
-    for item in sandbox.listing.items(row):
+    for item in sandbox.listing.show.items(row):
         if item.sku == sku:
             action_id = ask.target.segments[1]
-            return _one(ask, f.ITEM, sandbox.listing.item(action_id, item, ask.target.prefix))
+            return _one(ask, f.ITEM, sandbox.listing.show.item(action_id, item, ask.target.prefix))
     raise _unknown("Item", sku, sandbox)
 
 
@@ -160,7 +178,7 @@ def _get_update(ask: Ask, sandbox: Sandbox) -> bytes:
     if reference is None or sandbox.world.history.sort_key(reference)[0] > ask.now:
         raise _unknown("ActionUpdate", name, sandbox)
     update = sandbox.world.history.get(reference)
-    return _one(ask, f.UPDATE, sandbox.listing.update(update, ask.target.prefix))
+    return _one(ask, f.UPDATE, sandbox.listing.show.update(update, ask.now, ask.target.prefix))
 
 
 def _list_submissions(ask: Ask, sandbox: Sandbox) -> bytes:
@@ -168,9 +186,9 @@ def _list_submissions(ask: Ask, sandbox: Sandbox) -> bytes:
     kept = sandbox.world.kept_submissions(ask.now)
 
     def show(at: int) -> Row:
-        return sandbox.listing.submission(kept[at], ask.now, ask.target.prefix)
+        return sandbox.listing.show.submission(kept[at], ask.now, ask.target.prefix)
 
-    return _page(ask, f.SUBMISSION, paging, range(len(kept)), show)
+    return _page(ask, f.SUBMISSION, _walk(ask, sandbox, paging), range(len(kept)), show)
 
 
 def _get_submission(ask: Ask, sandbox: Sandbox) -> bytes:
@@ -179,41 +197,58 @@ def _get_submission(ask: Ask, sandbox: Sandbox) -> bytes:
     if submission is None or not sandbox.world.is_kept(submission, ask.now):
         raise _unknown("APISubmission", batch_id, sandbox)
     return _one(
-        ask, f.SUBMISSION, sandbox.listing.submission(submission, ask.now, ask.target.prefix)
+        ask, f.SUBMISSION, sandbox.listing.show.submission(submission, ask.now, ask.target.prefix)
     )
 
 
-def _campaigns(ask: Ask, sandbox: Sandbox) -> list[Row]:
+def _programs(ask: Ask, sandbox: Sandbox) -> list[dict[str, Tree]]:
+    """The account's programs in the order of their numbers."""
     store = sandbox.world.store
     known = {
         number: store.shared.values[min(groups)][1] for number, groups in store.campaigns().items()
     } or {sandbox.campaign_id: "Sandbox"}
     return [
-        (number, name, "", f"{ask.target.prefix}/Campaigns/{number}")
-        for number, name in sorted(known.items())
+        papers.program(number, name, f"{ask.target.prefix}/Campaigns/{number}")
+        for number, name in sorted(known.items(), key=_by_number)
     ]
+
+
+def _by_number(entry: tuple[str, str]) -> tuple[int, str]:
+    number = entry[0]
+    return (int(number) if number.isascii() and number.isdecimal() else 0, number)
 
 
 def _list_campaigns(ask: Ask, sandbox: Sandbox) -> bytes:
     paging = query.paging(ask.params, query.PLAIN_PAGE_SIZE, 1, sandbox.settings.profile)
-    rows = _campaigns(ask, sandbox)
-    return _page(ask, f.CAMPAIGN, paging, range(len(rows)), rows.__getitem__)
+    state = ask.params.get("State") or ""
+    if state and state not in papers.STATES:
+        must = f"Must be one of {', '.join(papers.STATES)}"
+        raise BadRequest("Validation Failed", ("State", must))
+    wanted = {"Name": ask.params.get("Name") or "", "State": state}
+    found = [
+        program
+        for program in _programs(ask, sandbox)
+        if all(value in ("", program[name]) for name, value in wanted.items())
+    ]
+    start = (paging.page - 1) * paging.size
+    around = envelope(ask.target.path, ask.params, paging, len(found))
+    paper = papers.of_version(papers.PROGRAM, ask.version)
+    return ask.wire.papers(paper, found[start : start + paging.size], around)
 
 
 def _get_campaign(ask: Ask, sandbox: Sandbox) -> bytes:
-    for row in _campaigns(ask, sandbox):
-        if row[0] == ask.target.segments[1]:
-            return _one(ask, f.CAMPAIGN, row)
+    for program in _programs(ask, sandbox):
+        if program["Id"] == ask.target.segments[1]:
+            return ask.wire.paper(papers.of_version(papers.PROGRAM, ask.version), program)
     raise _unknown("Campaign", ask.target.segments[1], sandbox)
 
 
 def _get_company(ask: Ask, sandbox: Sandbox) -> bytes:
-    settings = sandbox.settings
     store = sandbox.world.store
     currency = store.currency(0) if len(store) else "USD"
     uri = f"{ask.target.prefix}/CompanyInformation"
-    row = ("Sandbox Brand", settings.account_id, currency, settings.profile.zone, "", uri)
-    return _one(ask, f.COMPANY, row)
+    zone = sandbox.settings.profile.zone
+    return ask.wire.paper(papers.COMPANY, papers.company(zone, currency, ask.now, uri))
 
 
 _READERS: dict[str, Callable[[Ask, Sandbox], bytes]] = {

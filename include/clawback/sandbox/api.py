@@ -9,7 +9,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 from http import HTTPStatus
 
-from clawback.sandbox import answers, limits, mishaps
+from clawback.sandbox import answers, mishaps
+from clawback.sandbox.allowances import Allowances
 from clawback.sandbox.core import Logged, Sandbox
 from clawback.sandbox.facts import BadRequest
 from clawback.sandbox.faults import WRITES, Rule, effects
@@ -24,6 +25,7 @@ from clawback.sandbox.http import (
     query_of,
     read_body,
 )
+from clawback.sandbox.profile import Profile
 from clawback.sandbox.target import Target
 from clawback.sandbox.wire import CONTENT_TYPES, Format, Wire
 
@@ -35,27 +37,30 @@ class BrandApi:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._allowances = Allowances(sandbox)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(self._sandbox, scope)
-        answer = await exchange.answer(receive)
-        answer.headers.append((b"date", _http_date(int(exchange.now))))
-        exchange.note(answer)
-        await mishaps.deliver(answer, exchange.rules, scope, receive, send)
+        with self._allowances.entered():
+            exchange = Exchange(self._sandbox, scope, self._allowances)
+            answer = await exchange.answer(receive)
+            answer.headers.append((b"date", _http_date(int(exchange.now))))
+            exchange.note(mishaps.spoil(answer, exchange.rules))
+            await mishaps.deliver(answer, exchange.rules, scope, receive, send)
 
 
 class Exchange:
     """One request, its faults and its answer."""
 
-    def __init__(self, sandbox: Sandbox, scope: Scope) -> None:
+    def __init__(self, sandbox: Sandbox, scope: Scope, allowances: Allowances) -> None:
         self._sandbox = sandbox
+        self._allowances = allowances
         self._scope = scope
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
         self.rules: list[Rule] = []
         self.now = sandbox.now()
         self._params = query_of(scope)
-        self._method = _method(scope["method"], self._params)
+        self._method = _method(scope["method"], self._params, sandbox.settings.profile)
         raw = scope.get("raw_path") or scope["path"].encode()
         self._path = raw.decode("latin-1")
         self._target = Target.parse(self._path)
@@ -93,8 +98,8 @@ class Exchange:
             params=_filters(self._params),
             now=self.now,
             wire=self._wire,
-            version=_version(self._scope, self._params),
-            shift=sum(rule.rows for rule in self.rules if rule.fault == "shifted_rows"),
+            version=_version(self._scope, self._params, self._sandbox.settings.profile),
+            slid=sum(rule.rows for rule in self.rules if rule.fault == "shifted_rows"),
         )
         if kind in WRITES:
             return self._write(kind, ask)
@@ -116,11 +121,9 @@ class Exchange:
             raise BadRequest("Access Denied", status=403)
 
     def _limit(self) -> None:
-        sandbox = self._sandbox
-        allowance = sandbox.budget.take(self.now)
-        wait = sandbox.clock.real_wait(allowance.reset)
-        self._headers += limits.headers(allowance, sandbox.settings.profile, self.now, wait)
-        if not allowance.allowed:
+        self._allowance = self._allowances.take(self._user, self._kind in WRITES, self.now)
+        self._headers += self._allowances.headers(self._allowance, self.now)
+        if not self._allowance.allowed:
             raise BadRequest("Too Many Requests", status=429)
 
     def _meet_faults(self, kind: str) -> None:
@@ -132,9 +135,9 @@ class Exchange:
         page = re.fullmatch("[0-9]{1,9}", self._params.get("Page", ""))
         self.rules = plan.strike(kind, text, int(page[0]) if page else 1)
         for rule in self.rules:
-            if rule.fault == "rate_limited" and not rule.headers:
-                self._headers.clear()
-            mishaps.refuse(rule, self._headers)
+            if rule.fault == "rate_limited":
+                self._headers[:] = self._allowances.refused(self._allowance, rule, self.now)
+            mishaps.refuse(rule)
 
     def _write(self, verb: str, ask: answers.Ask) -> bytes:
         profile = self._sandbox.settings.profile
@@ -144,7 +147,7 @@ class Exchange:
             form = {**ask.params, **form}
         return answers.write(verb, form, ask, self._sandbox, effects(self.rules))
 
-    def note(self, answer: Answer) -> None:
+    def note(self, delivered: int | str) -> None:
         kind = self._kind or "other"
         self._sandbox.note(
             Logged(
@@ -154,17 +157,18 @@ class Exchange:
                 path=self._path,
                 query=self._scope["query_string"].decode("latin-1"),
                 kind=kind,
-                status=answer.status,
+                status=delivered,
                 body=self._body.decode("utf-8", "replace") if kind in WRITES else "",
                 faults=tuple(rule.fault for rule in self.rules),
             )
         )
 
 
-def _method(method: str, params: dict[str, str]) -> str:
-    """POST with `_method` stands for another verb (reference §1.3)."""
-    if method == "POST" and params.get("_method", "").upper() in ("PUT", "DELETE"):
-        return params["_method"].upper()
+def _method(method: str, params: dict[str, str], profile: Profile) -> str:
+    """POST with `_method` stands for another verb (reference §1.3, §9.16)."""
+    meant = params.get("_method", "").upper()
+    if method == "POST" and meant in ("PUT", "DELETE") and profile.method_override:
+        return meant
     return method
 
 
@@ -179,11 +183,14 @@ def _filters(params: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in params.items() if name != "_method"}
 
 
-def _version(scope: Scope, params: dict[str, str]) -> int:
-    """Header IR-Version or query IrVersion, else the newest (reference §1.5)."""
-    asked = header(scope, b"ir-version") or params.get("IrVersion") or str(NEWEST_VERSION)
+def _version(scope: Scope, params: dict[str, str], profile: Profile) -> int:
+    """Header IR-Version or the query parameter, else the newest (reference §1.5, §9.23)."""
+    asked = header(scope, b"ir-version")
+    for name in profile.version_names:
+        asked = asked or params.get(name, "")
+    asked = asked or str(NEWEST_VERSION)
     if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:6]) <= NEWEST_VERSION):
-        raise BadRequest("Validation Failed", ("IrVersion", "No such version"))
+        raise BadRequest("Validation Failed", (profile.version_names[0], "No such version"))
     return int(asked)
 
 

@@ -157,19 +157,19 @@ async def read_profile(sandbox: Here) -> dict[str, Any]:
 def _show_action(sandbox: Sandbox, row: int, now: float) -> dict[str, Any]:
     """One action in the API's shape, its items now and as reported, and its modifications."""
     prefix = f"/Advertisers/{sandbox.settings.account_sid}"
-    listing, store = sandbox.listing, sandbox.world.store
-    values = listing.action(row, now, prefix)
+    show, store = sandbox.listing.show, sandbox.world.store
+    values = show.action(row, now, prefix)
 
     def shown(items: tuple[Item, ...]) -> Iterator[dict[str, str]]:
         for item in items:
-            yield dict(zip(f.ITEM.names, listing.item(values[0], item, prefix), strict=True))
+            yield dict(zip(f.ITEM.names, show.item(values[0], item, prefix), strict=True))
 
     return {
         **dict(zip(f.ACTION.names, values, strict=True)),
         "Items": list(shown(store.standing(row).items)),
         "_original": list(shown(store.original_items(row))),
         "_modifications": store.standing(row).modifications,
-        "_locked": store.locking[row] <= now,
+        "_locked": store.locks[row] <= now,
         "_visible": sandbox.world.visible(row, now),
     }
 

@@ -15,7 +15,7 @@ from clawback.sandbox.faults import FaultPlan
 from clawback.sandbox.journal import Event, Journal, fingerprint
 from clawback.sandbox.limits import Budget
 from clawback.sandbox.listing import Listing
-from clawback.sandbox.load import lines
+from clawback.sandbox.load import BadLine, lines
 from clawback.sandbox.settings import Settings
 from clawback.sandbox.ticking import TickingClock
 from clawback.sandbox.world import World
@@ -36,7 +36,11 @@ class SeededWorld(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One request and its answer; `time` is epoch seconds of the sandbox's clock."""
+    """One request and its answer; `time` is epoch seconds of the sandbox's clock.
+
+    `status` is that of the answer as it was sent, or what became of one that was not: `reset` or
+    `timeout`.
+    """
 
     time: float
     user: str
@@ -44,7 +48,7 @@ class Logged:
     path: str
     query: str
     kind: str
-    status: int
+    status: int | str
     body: str
     faults: tuple[str, ...]
 
@@ -82,12 +86,12 @@ class Sandbox:
 
     def _load(self) -> str:
         if self.settings.world is not None:
-            self.world.load(lines(self.settings.world))
+            self.world.load(lines(self.settings.world), str(self.settings.world))
             return next(iter(self.world.store.campaigns()), "1000")
         if not self.settings.orders:
             return "1000"
         seeded = self._generate()
-        self.world.load(seeded.actions)
+        self.world.load(enumerate(seeded.actions, 1), f"of seed {self.settings.seed}")
         return seeded.campaign_id
 
     def _generate(self) -> SeededWorld:
@@ -108,7 +112,7 @@ class Sandbox:
             self.world.advance(event["at"])
             try:
                 self._perform(event)
-            except (BadRequest, Refusal):
+            except (BadRequest, Refusal, BadLine):
                 continue  # it was refused when it happened, too
         self._journal.events.clear()
         if last > self.clock.seconds():
@@ -131,8 +135,9 @@ class Sandbox:
     def act(self, act: acts.Act, at: float) -> str | None:
         """Let someone else do something; gives the ActionId it concerned.
 
-        Raises BadRequest or Refusal as a write would.
+        Raises BadRequest or Refusal as a write would, and BadLine for an `add` of no action.
         """
+        acts.check(act, self.world)
         return self._happen({"at": at, "do": "act", "act": act.model_dump(mode="json")})
 
     def set_clock(self, seconds: float, speed: float | None) -> None:

@@ -59,17 +59,18 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One PUT or DELETE, read and well formed."""
+    """One PUT or DELETE, read and well formed.
+
+    `code` is what its items show and decides a RESET, `disposition` what its updates show.
+    """
 
     verb: str
     code: str
     disposition: str = ""
-    action_id: str = ""
-    tracker_id: str = ""
-    order_id: str = ""
     amount: Decimal | None = None
     customer_status: str | None = None
     items: tuple[ItemChange, ...] = ()
+    approves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

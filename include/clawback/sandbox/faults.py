@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from clawback.errors import ClawbackError
 
@@ -31,12 +31,27 @@ FaultName = Literal[
     "locked_meanwhile",
     "other_person",
 ]
+Kind = Literal[
+    "list_actions",
+    "get_action",
+    "list_items",
+    "get_item",
+    "list_action_updates",
+    "get_action_update",
+    "list_submissions",
+    "get_submission",
+    "list_campaigns",
+    "get_campaign",
+    "get_company",
+    "modify",
+    "reverse",
+]
+"""The kinds of request that a fault can strike, as the request log names them."""
 WRITES = ("modify", "reverse")
-# Faults that say something only about a write.
-_OF_WRITES = frozenset(
+_LISTS = tuple(kind for kind in get_args(Kind) if kind.startswith("list_"))
+# Faults of what becomes of a write, which no other request has.
+_OF_WRITES_ONLY = frozenset(
     (
-        "timeout_after",
-        "no_write_scope",
         "lost_submission",
         "failed_submission",
         "delayed_update",
@@ -47,6 +62,7 @@ _OF_WRITES = frozenset(
         "other_person",
     )
 )
+_OF_WRITES = _OF_WRITES_ONLY | {"timeout_after", "no_write_scope"}
 _OF_LISTS = frozenset(("shifted_rows",))
 
 
@@ -61,7 +77,7 @@ class Rule(BaseModel):
 
     fault: FaultName
     # Which requests
-    kinds: tuple[str, ...] = Field((), description="kinds as the request log names them; () is any")
+    kinds: tuple[Kind, ...] = Field((), description="as the request log names them; () is any")
     contains: str = Field("", description="a pattern that path, query or body must contain")
     min_page: int = Field(1, ge=1, description="only from this Page on")
     after: int = Field(0, ge=0, description="let so many matching requests pass first")
@@ -83,8 +99,19 @@ class Rule(BaseModel):
     same_id: bool = Field(default=True, description="duplicate_rows under one Id or two")
     error_type: str = "Validation"
     error_reason: str = "SYSTEM_ERROR"
-    factor: float = Field(1.5, gt=0, description="contract_change: new rate over old")
+    factor: float = Field(1.5, ge=0, description="contract_change: new rate over old")
     person: Literal["lower", "raise", "reverse"] = "lower"
+
+    @model_validator(mode="after")
+    def _can_strike(self) -> Rule:
+        only = WRITES if self.fault in _OF_WRITES_ONLY else ()
+        only = _LISTS if self.fault in _OF_LISTS else only
+        never = [kind for kind in self.kinds if only and kind not in only]
+        if never:
+            raise ValueError(
+                f"{self.fault} never strikes {', '.join(never)}, only {', '.join(only)}"
+            )
+        return self
 
     def applies_to(self, kind: str) -> bool:
         if self.kinds:
@@ -113,7 +140,7 @@ class FaultPlan:
             rule
             for number, rule in enumerate(self.rules)
             if rule.applies_to(kind)
-            and page >= rule.min_page
+            and page >= max(rule.min_page, 2 if rule.fault == "shifted_rows" else 1)
             and (not rule.contains or self._patterns[number].search(request))
             and self._strikes(number, rule)
         ]
@@ -179,7 +206,7 @@ def parse(content: Any, source: str) -> tuple[Rule, ...]:
             re.compile(rule.contains)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(map(str, first["loc"])) or "rule"
         raise ClawbackError(
             f"faults {source}: {where}: {first['msg']}; docs/sandbox.md lists the faults"
         ) from error

@@ -268,21 +268,6 @@ SUBMISSION = Resource(
     integers=frozenset(("AccountId", "CampaignId", "ActionTrackerId", "MediaPartnerId")),
 )
 
-# No document at hand gives these two in full; the names are those that a public Singer tap reads.
-CAMPAIGN = Resource("Campaigns", "Campaign", ("Id", "Name", "Description", "Uri"))
-COMPANY = Resource(
-    "CompanyInformation",
-    "CompanyInformation",
-    (
-        "CompanyName",
-        "AccountId",
-        "Currency",
-        "TimeZone",
-        "Website",
-        "Uri",
-    ),
-)
-
 # Version 11 shows less (reference-schemas §8).
 HIDDEN_IN_V11 = frozenset(
     (

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from clawback.sandbox import fields as f
 from clawback.sandbox.facts import Standing, UpdateRow, Write
 from clawback.sandbox.index import SortedIndex
-from clawback.sandbox.load import text
+from clawback.sandbox.items import money
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.rules import RowDraft
-from clawback.sandbox.store import Store, money
+from clawback.sandbox.store import Store
 
 CREATION = "IR_BLANK"
 _ITEM_BITS = 16
@@ -23,12 +20,13 @@ _ITEM_BITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A write that took an action from one standing to another."""
+    """A write that took an action from one standing to another; `at` is the date it bears."""
 
     row: int
     write: Write
     before: Standing
     after: Standing
+    at: int
 
 
 class History:
@@ -37,8 +35,9 @@ class History:
     A creation record's reference is row << 16 | item; the i-th later update's is -1 - i.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, profile: Profile) -> None:
         self._store = store
+        self._profile = profile
         self._log: list[UpdateRow] = []
         self._by_number: dict[int, int] = {}
         self.by_date = SortedIndex()
@@ -51,20 +50,20 @@ class History:
         self._by_number.setdefault(update.number, len(self._log))
         self._log.append(update)
 
-    def write(self, change: Change, draft: RowDraft, profile: Profile) -> None:
+    def write(self, change: Change, draft: RowDraft) -> None:
         """Keep one update of a change."""
         write, after = change.write, change.after
         item = None if draft.item is None else after.items[draft.item]
         quantity = ""
         if item is not None and draft.item is not None:
             was = change.before.items[draft.item].quantity
-            shown = item.quantity - (was if profile.update_quantity == "difference" else 0)
-            quantity = str(shown)
+            difference = self._profile.update_quantity == "difference"
+            quantity = str(item.quantity - (was if difference else 0))
         self.append(
             UpdateRow(
                 row=change.row,
                 number=self._next(),
-                at=after.updated,
+                at=change.at,
                 disposition=write.disposition or write.code,
                 state=after.state,
                 delta_amount=str(draft.delta_amount),
@@ -80,21 +79,9 @@ class History:
         last = self._log[-1]
         self.append(last if same_number else replace(last, number=self._next()))
 
-    def read(self, row: int, line: Mapping[str, Any]) -> UpdateRow:
-        """An update as a world line gives it, in the API's own shape."""
-        moment = datetime.fromisoformat(line["UpdateDate"])
-        return UpdateRow(
-            row=row,
-            number=self._next(),
-            at=int(moment.timestamp()),
-            disposition=text(line.get("Disposition")) or "ORDER_UPDATE",
-            state=text(line.get("State")) or f.PENDING,
-            delta_amount=text(line.get("DeltaAmount")) or "0.00",
-            delta_payout=text(line.get("DeltaPayout")) or "0.00",
-            sku=text(line.get("Sku")),
-            quantity=text(line.get("Quantity")),
-            category=text(line.get("Category")),
-        )
+    def adopt(self, row: int, update: UpdateRow) -> None:
+        """Keep an update that a world line gives, under the next number."""
+        self.append(replace(update, row=row, number=self._next()))
 
     def _next(self) -> int:
         number = self._store.next_update

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import compress, count, islice
+from operator import eq, le
 
 
 class SortedIndex:
@@ -24,7 +27,9 @@ class SortedIndex:
         self._sealed = False
 
     def seal(self) -> None:
-        if self._sealed:
+        keys = self._keys
+        if self._sealed or all(map(le, keys, islice(keys, 1, None))):
+            self._sealed = True
             return
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
         self._rows = array("q", map(self._rows.__getitem__, order))
@@ -54,6 +59,12 @@ class SortedIndex:
 
     def count(self, low: float, high: float) -> int:
         return max(0, bisect_right(self._keys, high) - bisect_left(self._keys, low))
+
+    def repeated(self) -> Iterator[array[int]]:
+        """The rows of each key that stands more than once."""
+        keys = self._keys
+        for at in compress(count(1), map(eq, keys, islice(keys, 1, None))):
+            yield self.between(keys[at], keys[at])
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -54,6 +54,15 @@ class Budget:
             self._opened, self._used = now, 0
         allowed = self._used < self.limit.requests
         self._used += allowed
+        return self._told(allowed, now)
+
+    def peek(self, now: float) -> Allowance:
+        """What there is, without taking of it."""
+        if not self._opened <= now < self._opened + self.limit.seconds:
+            return Allowance(True, self.limit.requests, self.limit.requests, self.limit.seconds)
+        return self._told(self._used < self.limit.requests, now)
+
+    def _told(self, allowed: bool, now: float) -> Allowance:
         reset = self._opened + self.limit.seconds - now
         return Allowance(allowed, self.limit.requests, self.limit.requests - self._used, reset)
 

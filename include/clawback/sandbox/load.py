@@ -3,80 +3,81 @@
 from __future__ import annotations
 
 import gc
-import gzip
-import io
+import re
+import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, cast
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import orjson
 
 from clawback.errors import ClawbackError
 from clawback.sandbox import fields as f
-from clawback.sandbox.store import Store, Times
+from clawback.sandbox.blocks import ahead, blocks, whole_lines
+from clawback.sandbox.extensions import KEYS, Extension, extension_of, time
+from clawback.sandbox.moments import Localizer
+from clawback.sandbox.store import Reported, Store
+from clawback.sandbox.values import NUMBER, WHOLE, ItemValues, WrongField, item_values, number, text
 
 OPEN_ENDED = 730 * 86400
 """Seconds after which an action without a locking date locks by itself (reference §8)."""
+Line = Mapping[str, Any]
+
 _REQUIRED = ("Id", "CampaignId", "EventDate", "Items")
-_EXTENSIONS = frozenset(("_refuse", "_visible_from", "_original", "_updates", "_modifications"))
-_ACTION_BLANK: dict[str, Any] = dict.fromkeys(f.ACTION.names, "")
-_TEXTS = {str}
-_QUARTER = 900
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local times are written from it, zone and all
-_ITEM_NUMBERS = ("Quantity", "SaleAmount", "Payout", "Rebate")
-_ITEM_CURRENCIES = ("SaleAmountCurrency", "PayoutCurrency", "RebateCurrency")
-_action_money = itemgetter(*sorted(f.ACTION.numbers))
-_item_needs = itemgetter(*_ITEM_NUMBERS, *_ITEM_CURRENCIES)
-_ITEM_BLANK: dict[str, Any] = {
-    **dict.fromkeys(f.ITEM.names, ""),
-    "Quantity": "1",
-    "SaleAmount": "0.00",
-    "Payout": "0.00",
-    "Rebate": "0.00",
-}
+_MOST_ITEMS = 65_535
+_PLAIN_KEYS = len(f.ACTION_SHARED) + len(f.ACTION_OWN) + len(("State", "Items"))
+_NUMBERS = tuple(name for name in f.ACTION_OWN if name in f.ACTION.numbers)
+_MONEY = slice(1, 1 + len(_NUMBERS))
+_DATES = slice(f.ACTION_OWN.index("ReferringDate"), f.ACTION_OWN.index("ClearedDate") + 1)
+_CAMPAIGN = f.ACTION_SHARED.index("CampaignId")
+_CURRENCY = f.ACTION_SHARED.index("Currency")
+_own_of = itemgetter(*f.ACTION_OWN)
+_shared_of = itemgetter(*f.ACTION_SHARED)
+_item_shared_of = itemgetter(*f.ITEM_SHARED)
+_item_own_of = itemgetter(*f.ITEM_OWN)
+_state_of = {"": f.PENDING, **{state: state for state in f.STATES}}
+
+# The shape of a line that needs no second look: every value a text, and every number one.
+_APART = "\x1f"
+_ANY, _SOME = "[^\x1f]*", "[^\x1f]+"
+_money_shape = re.compile(_APART.join((NUMBER,) * len(_NUMBERS))).fullmatch
+_item_shape = re.compile(_APART.join((_SOME, WHOLE, NUMBER, NUMBER))).fullmatch
+_item_shared_shape = re.compile(
+    _APART.join(
+        NUMBER if name == "Rebate" else _SOME if name.endswith("Currency") else _ANY
+        for name in f.ITEM_SHARED
+    )
+).fullmatch
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The actions of a world file, plain or gzipped.
+class BadLine(ClawbackError):  # noqa: N818  # it names a line of a file, not a failure of ours
+    """A world line that is no action; the message names line, field and mend."""
 
-    Raises ClawbackError for a file or a line that is none.
+
+def lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The lines of a world file, plain or gzipped, by number.
+
+    Raises ClawbackError for a file that cannot be read, or a line that is no JSON.
     """
+    at = 0
     try:
-        with _open(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _parse(line, path, number)
-    except (OSError, EOFError) as error:
+        for block in ahead(whole_lines(blocks(path))):
+            for line in block:
+                at += 1
+                if line and not line.isspace():
+                    yield at, orjson.loads(line)
+    except (OSError, EOFError, zlib.error) as error:
         raise ClawbackError(
             f"world {path}: cannot be read ({error}); give a .jsonl or .jsonl.gz file"
         ) from error
-
-
-def _open(path: Path) -> IO[bytes]:
-    with path.open("rb") as probe:
-        gzipped = probe.read(2) == b"\x1f\x8b"
-    if not gzipped:
-        return path.open("rb")
-    return io.BufferedReader(cast("io.RawIOBase", gzip.open(path)), 1 << 20)
-
-
-def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        action = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise ClawbackError(f"world {path}, line {number}: no JSON ({error})") from error
-    if not isinstance(action, dict) or not all(map(action.get, _REQUIRED)):
-        missing = [key for key in _REQUIRED if not isinstance(action, dict) or not action.get(key)]
-        raise ClawbackError(
-            f"world {path}, line {number}: {', '.join(missing)} missing; "
-            "a line is an action in the API's JSON shape plus Items"
-        )
-    return cast("dict[str, Any]", action)
+        raise BadLine(
+            f"world {path}, line {at}: no JSON ({error}); give one object a line"
+        ) from error
 
 
 class Loader:
@@ -84,126 +85,167 @@ class Loader:
 
     def __init__(self, store: Store, zone: str) -> None:
         self._store = store
-        self._zone = ZoneInfo(zone)
+        self._local = Localizer(zone)
 
-    def load(self, actions: Iterable[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
-        """Take every action; gives back those that carry an extension (keys with `_`)."""
-        special: list[tuple[int, Mapping[str, Any]]] = []
+    def load(
+        self, numbered: Iterable[tuple[int, Line]], source: str
+    ) -> list[tuple[int, Extension]]:
+        """Take every action; gives back the rows that have extensions.
+
+        Raises BadLine for a line that is no action, and for an Id that stands twice.
+        """
+        extended: list[tuple[int, Extension]] = []
+        numbers = array("q")
         collecting = gc.isenabled()
         gc.disable()  # a million fresh objects and no cycle among them
         try:
-            for line in actions:
-                row = self._store.append(*self.read(line))
-                if not _EXTENSIONS.isdisjoint(line):
-                    special.append((row, line))
+            for at, line in numbered:
+                try:
+                    reported, extension = self.read(line)
+                except WrongField as wrong:
+                    raise BadLine(f"world {source}, line {at}: {_name(line)}{wrong}") from wrong
+                row = self._store.append(reported)
+                numbers.append(at)
+                if extension is not None:
+                    extended.append((row, extension))
             self._store.seal()
         finally:
             if collecting:
                 gc.enable()
-        return special
+        self._refuse_twins(numbers, source)
+        return extended
 
-    def read(self, line: Mapping[str, Any]) -> tuple[dict[str, str], list[dict[str, str]], Times]:
-        """One world line as values of the wire, original items and times.
+    def _refuse_twins(self, numbers: array[int], source: str) -> None:
+        twins = self._store.twins()
+        if twins:
+            first, second = sorted(numbers[row] for row in twins)
+            name = self._store.own_value(twins[0], "Id")
+            raise BadLine(
+                f"world {source}, lines {first} and {second}: Id: both are {name}; "
+                "an action stands on one line, so leave one of them out"
+            )
 
-        Raises ClawbackError if a time or a number in it is none.
-        """
+    def one(self, line: Line) -> tuple[Reported, Extension | None]:
+        """One more action while serving. Raises BadLine if it is none or there already."""
         try:
-            return self._read(line)
-        except (ValueError, KeyError, TypeError, InvalidOperation) as error:
-            raise ClawbackError(
-                f"world: action {line.get('Id', '?')}: {error!r} is not as the API writes it"
-            ) from error
+            reported, extension = self.read(line)
+        except WrongField as wrong:
+            raise BadLine(f"the action: {_name(line)}{wrong}") from wrong
+        name = reported.own[0]
+        if self._store.find(name) is not None:
+            raise BadLine(f"the action: Id: {name} is there already; give it another")
+        return reported, extension
 
-    def _read(self, line: Mapping[str, Any]) -> tuple[dict[str, str], list[dict[str, str]], Times]:
-        action: dict[str, Any] = {**_ACTION_BLANK, **line}
-        items = action.pop("Items")
-        if set(map(type, action.values())) != _TEXTS or "_visible_from" in line:
-            items = line.get("_original") or items
-            action = _reported(action, modified="_original" in line)
-        action["State"] = action["State"] or f.PENDING
-        currency = action["Currency"] = action["Currency"] or "USD"
-        values = [item_values(item, currency) for item in items]
-        _fill_money(action, values)
-        return action, values, self._times(action)
+    def read(self, line: Line) -> tuple[Reported, Extension | None]:
+        """One world line as it was reported, and its extensions.
 
-    def _times(self, action: dict[str, str]) -> Times:
-        """Creation, event and locking; every date becomes local to the account on the way."""
-        zone = self._zone
-        action["EventDate"], event = _local(action["EventDate"], zone)
+        Raises WrongField for a value that is not as the API writes it.
+        """
+        plain = self._plain(line)
+        return (plain, None) if plain is not None else self._careful(line)
+
+    def _plain(self, line: Line) -> Reported | None:
+        """A line as the API itself writes it; None for one that needs a careful look."""
+        try:
+            own, shared, state = _own_of(line), _shared_of(line), _state_of[line["State"]]
+            items = [(_item_shared_of(item), _item_own_of(item)) for item in line["Items"]]
+            usual = len(line) == _PLAIN_KEYS + ("Uri" in line) and 0 < len(items) <= _MOST_ITEMS
+            if not (usual and _fit(shared, own)):
+                return None
+            for common, single in items:
+                if not (_item_shape(_APART.join(single)) and _item_fit(common)):
+                    return None
+            return self._reported(shared, own, items, state)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+
+    def _careful(self, line: Any) -> tuple[Reported, Extension | None]:
+        missing = [n for n in _REQUIRED if not isinstance(line, Mapping) or not line.get(n)]
+        if missing:
+            names = ", ".join(missing)
+            raise WrongField(
+                names, "missing; a line is an action in the API's JSON shape plus Items"
+            )
+        values = {name: text(name, line.get(name)) for name in f.ACTION.names}
+        values["CreationDate"] = (
+            text("_visible_from", line.get("_visible_from")) or (values["CreationDate"])
+        )
+        values["Currency"] = currency = values["Currency"] or "USD"
+        state = values["State"] or f.PENDING
+        if state not in f.STATES:
+            raise WrongField("State", f"{state!r} is none of {', '.join(f.STATES)}")
+        for name in f.ACTION_DATES:
+            if values[name]:
+                time(values[name], name, self._local)
+        items = _items(line, currency)
+        _fill_money(values, items, modified=bool(line.get("_original")))
+        reported = self._reported(_shared_of(values), _own_of(values), items, state)
+        special = any(key in line for key in KEYS)
+        return reported, extension_of(line, currency, self._local) if special else None
+
+    def _reported(
+        self, shared: tuple[str, ...], own: tuple[str, ...], items: list[ItemValues], state: str
+    ) -> Reported:
+        """Every date becomes local to the account; a missing one is as the event, or far off."""
+        local = self._local
+        referring, happened, creation, lock, cleared = own[_DATES]
+        written, event = local(happened)
         created, locking = event, event + OPEN_ENDED
-        if action["CreationDate"]:
-            action["CreationDate"], created = _local(action["CreationDate"], zone)
+        if referring:
+            referring = written if referring == happened else local(referring)[0]
+        if not creation or creation == happened:
+            creation = written
         else:
-            action["CreationDate"] = action["EventDate"]
-        if action["LockingDate"]:
-            action["LockingDate"], locking = _local(action["LockingDate"], zone)
-        for name in ("ReferringDate", "ClearedDate"):
-            if action[name]:
-                action[name] = _local(action[name], zone)[0]
-        return created, event, locking
+            creation, created = local(creation)
+        if lock:
+            lock, locking = local(lock)
+        if cleared:
+            cleared = local(cleared)[0]
+        dates = (referring, written, creation, lock, cleared)
+        own = own[: _DATES.start] + dates + own[_DATES.stop :]
+        return Reported(shared, own, items, state, (created, event, locking))
 
 
-def _reported(line: Mapping[str, Any], *, modified: bool) -> dict[str, str]:
-    """An action as it was reported, from a line with extensions or with values that are no text.
+@lru_cache(maxsize=1 << 16)
+def _item_fit(common: tuple[str, ...]) -> bool:
+    return _item_shared_shape(_APART.join(common)) is not None
 
-    Of a modified one the amounts are left to be summed from its original items.
+
+def _fit(shared: tuple[str, ...], own: tuple[str, ...]) -> bool:
+    """Whether all of them are texts, money is money, and what every action has is there."""
+    there = own[0] and shared[_CAMPAIGN] and shared[_CURRENCY]
+    texts = _APART.join(shared) and _APART.join(own[_DATES.start :])
+    return bool(there and texts and _money_shape(_APART.join(own[_MONEY])))
+
+
+def _name(line: Any) -> str:
+    given = line.get("Id") if isinstance(line, Mapping) else None
+    return f"action {given}: " if given and not isinstance(given, list | Mapping) else ""
+
+
+def _items(line: Line, currency: str) -> list[ItemValues]:
+    """The items as they were reported: `_original` where the action stands modified."""
+    name = "_original" if line.get("_original") else "Items"
+    rows = line[name]
+    if not isinstance(rows, list | tuple) or not isinstance(line["Items"], list | tuple):
+        raise WrongField(name, "is no list; give a list of items")
+    if len(rows) > _MOST_ITEMS:
+        raise WrongField(name, f"has more than {_MOST_ITEMS} items; leave some out")
+    return [item_values(row, f"{name}[{at}]", currency) for at, row in enumerate(rows)]
+
+
+def _fill_money(values: dict[str, str], items: list[ItemValues], *, modified: bool) -> None:
+    """Amounts that a line leaves out are the sums of its items (reference §2.5, §2.6).
+
+    So are those of a modified action, whose line says what they are now.
     """
-    action = {name: text(line[name]) for name in f.ACTION.names}
-    action["CreationDate"] = text(line.get("_visible_from")) or action["CreationDate"]
+    for name in _NUMBERS:
+        number(name, values[name])
     if modified:
-        action |= dict.fromkeys(("Amount", "Payout", "ClientCost"), "")
-    return action
-
-
-@lru_cache(maxsize=4096)
-def _local(value: str, zone: ZoneInfo) -> tuple[str, int]:
-    """A time in the account's zone, as text and in epoch seconds."""
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    epoch = int(moment.timestamp())
-    ahead, suffix = _offset(zone, epoch // _QUARTER)
-    return (_EPOCH + timedelta(seconds=epoch + ahead)).isoformat() + suffix, epoch
-
-
-@lru_cache(maxsize=200_000)
-def _offset(zone: ZoneInfo, quarter: int) -> tuple[int, str]:
-    """How far a zone is ahead of UTC, in seconds and as text; it changes on quarters of an hour.
-
-    Asked once per quarter, because a zone's own formatting is what loading would spend most on.
-    """
-    local = datetime.fromtimestamp(quarter * _QUARTER, UTC).astimezone(zone)
-    ahead = local.utcoffset() or timedelta()
-    return int(ahead.total_seconds()), local.isoformat(timespec="seconds")[19:]
-
-
-def text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    return "" if value is None else str(value)
-
-
-def item_values(item: Mapping[str, Any], currency: str) -> dict[str, str]:
-    """An item as values of the wire; what a line leaves out gets its plain default."""
-    values: dict[str, Any] = {**_ITEM_BLANK, **item}
-    if set(map(type, values.values())) != _TEXTS:
-        values = {name: text(value) for name, value in values.items()}
-    if "" in _item_needs(values):
-        values |= {name: _ITEM_BLANK[name] for name in _ITEM_NUMBERS if not values[name]}
-        values |= {name: currency for name in _ITEM_CURRENCIES if not values[name]}
-    for name in _ITEM_NUMBERS:
-        float(values[name])
-    if not values["Sku"]:
-        raise ValueError("an item without Sku")
-    return values
-
-
-def _fill_money(action: dict[str, str], items: list[dict[str, str]]) -> None:
-    """Amounts that a line leaves out are the sums of its items (reference §2.5, §2.6)."""
-    if "" not in _action_money(action):
-        return
+        values |= dict.fromkeys(("Amount", "Payout", "ClientCost"), "")
     for kind, of_item in (("Amount", "SaleAmount"), ("Payout", "Payout")):
-        total = action[kind] or str(sum(Decimal(item[of_item]) for item in items))
+        at = f.ITEM_OWN.index(of_item)
+        total = values[kind] or str(sum(Decimal(own[at]) for _, own in items))
         for name in (kind, "Delta" + kind, "Intended" + kind):
-            action[name] = action[name] or total
-    action["ClientCost"] = action["ClientCost"] or action["Payout"]
+            values[name] = values[name] or total
+    values["ClientCost"] = values["ClientCost"] or values["Payout"]

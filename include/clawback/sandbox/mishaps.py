@@ -9,6 +9,8 @@ from clawback.sandbox.faults import Rule
 from clawback.sandbox.http import Answer, Receive, Scope, Send, abort, send_answer
 
 _HTML = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
+_SILENT = {"reset": "reset", "timeout_after": "timeout"}
+"""Faults after which nothing is answered, and how the log tells of them."""
 _TITLES = {
     500: "Internal Server Error",
     502: "Bad Gateway",
@@ -17,11 +19,9 @@ _TITLES = {
 }
 
 
-def refuse(rule: Rule, headers: list[tuple[bytes, bytes]]) -> None:
+def refuse(rule: Rule) -> None:
     """The faults that strike before anything is done. Raises BadRequest with their status."""
     if rule.fault == "rate_limited":
-        if rule.headers and rule.retry_after:
-            headers.append((b"Retry-After", str(max(1, int(rule.seconds))).encode()))
         raise BadRequest("Too Many Requests", status=429)
     if rule.fault == "no_write_scope":
         raise BadRequest("Access Denied", status=403)
@@ -31,17 +31,28 @@ def refuse(rule: Rule, headers: list[tuple[bytes, bytes]]) -> None:
         raise BadRequest("The connection is reset", status=500)
 
 
+def spoil(answer: Answer, rules: list[Rule]) -> int | str:
+    """Change an answer as the striking faults do; gives what will be seen of it.
+
+    That is its status, or `reset` or `timeout` if nothing will be.
+    """
+    for rule in rules:
+        if rule.fault in _SILENT:
+            return _SILENT[rule.fault]
+        _spoil(answer, rule)
+    return answer.status
+
+
 async def deliver(
     answer: Answer, rules: list[Rule], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Send an answer as the striking faults leave it: late, changed, cut short, or not at all."""
+    """Send a spoilt answer as the striking faults let it go: late, cut short, or not at all."""
     for rule in rules:
         if rule.fault in ("latency", "timeout_after"):
             await _wait(rule.seconds, receive)
-        if rule.fault in ("reset", "timeout_after"):
+        if rule.fault in _SILENT:
             abort(scope)
             return
-        _spoil(answer, rule)
     await send_answer(answer, send)
     if answer.promised is not None:
         abort(scope)

@@ -5,23 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from clawback.sandbox import fields as f
+from clawback.sandbox import papers, schemas
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.settings import Settings
 
 Json = dict[str, Any]
-_ENVELOPE = (
-    "page",
-    "numpages",
-    "pagesize",
-    "total",
-    "start",
-    "end",
-    "uri",
-    "firstpageuri",
-    "previouspageuri",
-    "nextpageuri",
-    "lastpageuri",
-)
 _WINDOWS = (
     "StartDate",
     "EndDate",
@@ -33,20 +21,21 @@ _WINDOWS = (
 _ERRORS = {
     "400": "a rule is broken; Errors names the parameter",
     "401": "no or wrong credentials",
+    "402": "a rule of dates or pages is broken",
     "403": "another account, or outside the token's scope",
     "404": "no such resource",
     "405": "the resource has no such method",
+    "422": "a rule of dates or pages is broken",
     "429": "over the request limit",
 }
-_ENUMS = {"State": list(f.STATES)}
-_SUBMISSION_ENUMS = {
-    "Type": ["Conversion", "Modification", "Reversal"],
-    "Status": ["Queued", "In Progress", "Complete"],
-}
+_VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 14}
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
 
 
 def document(settings: Settings) -> Json:
     """What the API promises under this sandbox's profile."""
+    account = f"/Advertisers/{settings.account_sid}"
     return {
         "openapi": "3.1.0",
         "info": {
@@ -54,95 +43,71 @@ def document(settings: Settings) -> Json:
             "version": "14",
             "description": "A reproduction for tests; not impact.com's own document.",
         },
-        "servers": [{"url": f"/Advertisers/{settings.account_sid}"}],
+        "servers": [
+            {"url": account, "description": "the brand's own"},
+            {
+                "url": f"/Agencies/{settings.agency_sid}{account}",
+                "description": "through its agency",
+            },
+        ],
         "security": [{"basic": []}],
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
-            "schemas": _schemas(settings.profile),
+            "schemas": schemas.schemas(settings.profile),
+            "parameters": _version_parameters(settings.profile),
         },
-        "paths": _paths(),
+        "paths": _paths(settings.profile),
     }
 
 
-def _schemas(profile: Profile) -> Json:
-    objects = {
-        resource.element: _object(resource, profile)
-        for resource in (f.ACTION, f.ITEM, f.UPDATE, f.SUBMISSION, f.CAMPAIGN, f.COMPANY)
-    }
-    lists = {
-        resource.element + "List": _list(resource, profile)
-        for resource in (f.ACTION, f.ITEM, f.UPDATE, f.SUBMISSION, f.CAMPAIGN)
-    }
-    queued = {
-        "type": "object",
-        "required": ["Status", "QueuedUri"],
-        "properties": {
-            "Status": {"const": "QUEUED"},
-            "QueuedUri": {"type": "string", "pattern": "^/.*/APISubmissions/A-[0-9a-f-]+$"},
-        },
-    }
-    return {**objects, **lists, "Queued": queued, "Error": _error(profile)}
+def _paths(profile: Profile) -> Json:
+    """Every path with and without its suffix; what the suffix asks for comes as JSON only."""
+    plain = _resources(profile)
+    found: Json = {}
+    for path, methods in plain.items():
+        found[path] = methods
+        found[path + ".json"] = {verb: _suffixed(one) for verb, one in methods.items()}
+    for methods in found.values():
+        for operation in methods.values():
+            operation["parameters"] += [
+                {"$ref": f"#/components/parameters/{name}"} for name in _version_parameters(profile)
+            ]
+    return found
 
 
-def _object(resource: f.Resource, profile: Profile) -> Json:
-    enums = _SUBMISSION_ENUMS if resource is f.SUBMISSION else _ENUMS
-    properties = {name: _scalar(name, resource, profile, enums) for name in resource.names}
-    answer: Json = {"type": "object", "properties": properties, "additionalProperties": False}
-    if profile.absent != "missing":
-        answer["required"] = list(resource.names)
-    return answer
-
-
-def _scalar(name: str, resource: f.Resource, profile: Profile, enums: dict[str, list[str]]) -> Json:
-    kind = "string"
-    if profile.scalars == "numbers" and name in resource.integers:
-        kind = "integer"
-    elif profile.scalars == "numbers" and name in resource.numbers:
-        kind = "number"
-    if name in enums:
-        return {"type": "string", "enum": enums[name]}
-    kinds = [kind, "null"] if profile.absent == "null" else [kind]
-    # A number that is absent stays "" where absence is "".
-    if kind != "string" and profile.absent == "empty":
-        kinds.append("string")
-    return {"type": kinds if len(kinds) > 1 else kind}
-
-
-def _list(resource: f.Resource, profile: Profile) -> Json:
-    one = {"$ref": f"#/components/schemas/{resource.element}"}
-    rows: Json = {"type": "array", "items": one}
-    if profile.single_row == "object":
-        rows = {"anyOf": [rows, one]}
-    if profile.empty_list == "object":
-        rows = {"anyOf": [rows, {"type": "object", "maxProperties": 0}]}
-    number: Json = {"type": "integer" if profile.envelope == "numbers" else "string"}
-    around = {
-        "@" + name: {"type": "string"} if name.endswith("uri") else number for name in _ENVELOPE
-    }
-    required = [*around, *([] if profile.empty_list == "missing" else [resource.key])]
+def _suffixed(operation: Json) -> Json:
     return {
-        "type": "object",
-        "properties": {**around, resource.key: rows},
-        "required": required,
-        "additionalProperties": False,
+        **operation,
+        "operationId": operation["operationId"] + "Json",
+        "parameters": list(operation["parameters"]),
+        "responses": {
+            status: {**answer, "content": {_JSON: answer["content"][_JSON]}}
+            for status, answer in operation["responses"].items()
+        },
     }
 
 
-def _error(profile: Profile) -> Json:
-    if profile.error_body == "empty":
-        return {}
-    return {"type": "object", "minProperties": 1}
+def _version_parameters(profile: Profile) -> Json:
+    """The version is asked for by header or in the query (reference §1.5)."""
+    header = {"name": "IR-Version", "in": "header", "schema": _VERSION}
+    asked = {
+        f"Query{number}": {"name": name, "in": "query", "schema": _VERSION}
+        for number, name in enumerate(profile.version_names)
+    }
+    return {"Header": header, **asked}
 
 
-def _paths() -> Json:
+def _resources(profile: Profile) -> Json:
     item = "/Actions/{ActionId}/Items"
     update = "/ActionUpdates/{ActionUpdateId}"
+    writes = {
+        "put": _write("updateActionOrItems", _put_form(), profile),
+        "delete": _write("reverseAction", _delete_form(), profile),
+    }
+    if profile.method_override:
+        writes["post"] = _override(profile)
     return {
-        "/Actions": {
-            "get": _read("listActions", "ActionList", dated=True),
-            "put": _write("updateActionOrItems", _put_form()),
-            "delete": _write("reverseAction", _delete_form()),
-        },
+        "/Actions": {"get": _read("listActions", "ActionList", dated=True), **writes},
         "/Actions/{ActionId}": {"get": _read("getActionById", "Action", "ActionId")},
         item: {"get": _read("listActionItems", "ActionItemList", "ActionId", paged=True)},
         item + "/{Sku}": {"get": _read("getActionItemBySku", "ActionItem", "ActionId", "Sku")},
@@ -152,7 +117,7 @@ def _paths() -> Json:
         "/APISubmissions/{BatchId}": {
             "get": _read("getApiSubmissionById", "APISubmission", "BatchId")
         },
-        "/Campaigns": {"get": _read("listCampaigns", "CampaignList", paged=True)},
+        "/Campaigns": {"get": _programs()},
         "/Campaigns/{CampaignId}": {"get": _read("getCampaignById", "Campaign", "CampaignId")},
         "/CompanyInformation": {"get": _read("getCompanyInformation", "CompanyInformation")},
     }
@@ -170,6 +135,15 @@ def _read(name: str, schema: str, *path: str, dated: bool = False, paged: bool =
             _query(name, {"type": "integer", "minimum": 1}) for name in ("Page", "PageSize")
         ]
     return {"operationId": name, "parameters": parameters, "responses": _responses(schema)}
+
+
+def _programs() -> Json:
+    operation = _read("listCampaigns", "CampaignList", paged=True)
+    operation["parameters"] += [
+        _query("Name", {"type": "string"}),
+        _query("State", {"type": "string", "enum": list(papers.STATES)}),
+    ]
+    return operation
 
 
 def _list_parameters() -> list[Json]:
@@ -192,15 +166,29 @@ def _responses(schema: str) -> Json:
 
 def _content(schema: str, description: str) -> Json:
     media = {
-        "application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}},
+        _JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}},
         "text/xml": {"schema": {"type": "string"}},
     }
     return {"description": description, "content": media}
 
 
-def _write(name: str, form: Json) -> Json:
-    body = {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": form}}}
-    return {"operationId": name, "requestBody": body, "responses": _responses("Queued")}
+def _write(name: str, form: Json, profile: Profile) -> Json:
+    kinds = [_FORM, _JSON] if profile.json_bodies else [_FORM]
+    body = {"required": True, "content": {kind: {"schema": form} for kind in kinds}}
+    responses = _responses("Queued") | {
+        str(status): _content("Error", "the write is refused at once")
+        for status in profile.refusal_timing.values()
+        if isinstance(status, int)
+    }
+    return {"operationId": name, "parameters": [], "requestBody": body, "responses": responses}
+
+
+def _override(profile: Profile) -> Json:
+    """POST in the place of PUT and DELETE (reference §1.3)."""
+    operation = _write("overrideMethod", {"anyOf": [_put_form(), _delete_form()]}, profile)
+    verb = {"type": "string", "enum": ["PUT", "DELETE"]}
+    operation["parameters"] = [_query("_method", verb) | {"required": True}]
+    return operation
 
 
 def _target() -> Json:

@@ -7,26 +7,29 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clawback.sandbox.facts import Refusal, Standing
-from clawback.sandbox.load import item_values, text
-from clawback.sandbox.store import Store, money
+from clawback.sandbox.extensions import Extension
+from clawback.sandbox.facts import BadRequest, Refusal, Standing
+from clawback.sandbox.items import items_of, money
 
 if TYPE_CHECKING:
-    from clawback.sandbox.history import History
     from clawback.sandbox.world import World
 
 
 def meddle(world: World, form: Mapping[str, str], at: float, effects: Mapping[str, Any]) -> None:
     """The faults that move an action just before a write to it is accepted."""
-    row = world.store.find(form.get("ActionId", ""))
+    try:
+        row = world.target(form, at)
+    except BadRequest:
+        return  # the write names no action, so nobody can get in its way
     if row is None:
         return
     if "contract_factor" in effects:
-        world.contract(form["ActionId"], factor=money(str(effects["contract_factor"])))
+        scope = world.store.own_value(row, "Id")
+        world.contract(scope, factor=money(str(effects["contract_factor"])))
     if "other_person" in effects:
         _other_person(world, row, str(effects["other_person"]), at)
     if effects.get("lock"):
-        world.set_locking(row, int(at))
+        world.lock(row, int(at))
 
 
 def _other_person(world: World, row: int, what: str, at: float) -> None:
@@ -43,30 +46,22 @@ def _other_person(world: World, row: int, what: str, at: float) -> None:
         return  # the other person was refused too
 
 
-def already_changed(
-    store: Store, history: History, row: int, line: Mapping[str, Any]
-) -> Standing | None:
-    """How an action stands that a world line gives as modified: `_original`, `_updates`.
-
-    Its updates are kept on the way. None for a line that says nothing of the kind.
-    """
-    updates = [history.read(row, update) for update in line.get("_updates", ())]
-    for update in updates:
-        history.append(update)
-    if not (line.get("_original") or line.get("_modifications") or updates):
+def already_changed(first: Standing, said: Extension) -> Standing | None:
+    """How an action stands that a world line gives as modified; None for any other line."""
+    if said.items is None:
         return None
-    first = store.original(row)
-    items = store.items_of([item_values(item, store.currency(row)) for item in line["Items"]])
-    amount = money(text(line.get("Amount"))) or sum((i.amount for i in items), Decimal(0))
-    payout = money(text(line.get("Payout"))) or sum((i.payout for i in items), Decimal(0))
+    items = items_of(said.items)
+    sums = (sum((i.amount for i in items), Decimal(0)), sum((i.payout for i in items), Decimal(0)))
+    amount = money(said.amount) if said.amount else sums[0]
+    payout = money(said.payout) if said.payout else sums[1]
     return replace(
         first,
         items=items,
         amount=amount,
         payout=payout,
-        cost=money(text(line.get("ClientCost"))) or payout,
+        cost=money(said.cost) if said.cost else payout,
         delta_amount=amount - first.amount,
         delta_payout=payout - first.payout,
-        updated=max([store.updated[row], *(update.at for update in updates)]),
-        modifications=int(line.get("_modifications", len({u.at for u in updates}))),
+        updated=max([first.updated, *(update.at for update in said.updates)]),
+        modifications=said.modifications,
     )

@@ -18,6 +18,12 @@ DEFAULT_PAGE_SIZE = 20_000
 MIN_PAGE_SIZE = 2_000
 MAX_PAGES = 10
 PLAIN_PAGE_SIZE = 1_000
+_YEARS = 3
+_PAIRS = (
+    ("StartDate", "EndDate"),
+    ("ActionDateStart", "ActionDateEnd"),
+    ("LockingDateStart", "LockingDateEnd"),
+)
 _INTEGER = re.compile(r"[0-9]{1,16}")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(Z|[+-]\d{2}:?\d{2})?")
 Window = tuple[float, float]
@@ -48,11 +54,7 @@ def dated(params: Mapping[str, str], profile: Profile, now: float) -> Query:
     state = params.get("State") or None
     if state is not None and state not in f.STATES:
         raise _invalid("State", f"Must be one of {', '.join(f.STATES)}")
-    updated = _window(params, "StartDate", "EndDate", profile, now)
-    event = _window(params, "ActionDateStart", "ActionDateEnd", profile, now)
-    locking = _window(params, "LockingDateStart", "LockingDateEnd", profile, now)
-    if updated is None and event is None and locking is None:
-        updated = (now - profile.default_days * DAY, now)
+    updated, event, locking = _windows(params, profile, now)
     return Query(
         campaign=campaign,
         state=state,
@@ -62,6 +64,18 @@ def dated(params: Mapping[str, str], profile: Profile, now: float) -> Query:
         paging=paging(params, DEFAULT_PAGE_SIZE, MIN_PAGE_SIZE, profile),
         order_id=_order_filter(params, profile),
     )
+
+
+def _windows(params: Mapping[str, str], profile: Profile, now: float) -> list[Window | None]:
+    """The windows of the three date pairs; the last days by update if none is given (§2.3-3)."""
+    found = [_window(params, first, last, profile, now) for first, last in _PAIRS]
+    if found[0] is None and not profile.other_windows_alone:
+        for (first, _), window in zip(_PAIRS, found, strict=True):
+            if window is not None:
+                raise _rule(profile, first, f"{first} requires StartDate and EndDate")
+    if not any(found):
+        found[0] = (now - profile.default_days * DAY, now)
+    return found
 
 
 def _campaign(params: Mapping[str, str]) -> str:
@@ -87,23 +101,47 @@ def _window(
     if low is None and high is None:
         return None
     if low is None:
-        raise _invalid(last, f"{last} requires {first}")
+        raise _rule(profile, last, f"{last} requires {first}")
     own = first == "StartDate"
     if high is None and own:
-        raise _invalid(first, f"{first} requires {last}")
+        raise _rule(profile, first, f"{first} requires {last}")
     if high is not None and high < low:
-        raise _invalid(last, f"{last} is before {first}")
+        raise _rule(profile, last, f"{last} is before {first}")
     if own or profile.cap_all_windows:
         _cap(first, low, high, profile, now)
-    return low, math.inf if high is None else high
+    return _bounds(low, math.inf if high is None else high, profile)
+
+
+def _bounds(low: float, high: float, profile: Profile) -> Window:
+    """What lies in a window; the smallest step past a bound leaves the bound itself out (§9.5)."""
+    if profile.date_bounds != "inclusive":
+        high = math.nextafter(high, -math.inf) if high < math.inf else high
+    if profile.date_bounds == "exclusive":
+        low = math.nextafter(low, math.inf)
+    return low, high
 
 
 def _cap(name: str, low: float, high: float | None, profile: Profile, now: float) -> None:
-    if low < now - profile.history_days * DAY:
-        raise _invalid(name, "Must not be more than 3 years ago")
+    if low < earliest(profile, now):
+        past = "3 years" if profile.history_days is None else f"{profile.history_days} days"
+        raise _rule(profile, name, f"Must not be more than {past} ago")
     end = high if high is not None or name == "LockingDateStart" else max(now, low)
-    if end is not None and end - low > profile.window_days * DAY:
-        raise _invalid(name, f"The date range must not exceed {profile.window_days} days")
+    if end is None:
+        return
+    longest = profile.window_days * DAY
+    if end - low > longest or (end - low == longest and not profile.window_inclusive):
+        raise _rule(profile, name, f"The date range must not exceed {profile.window_days} days")
+
+
+def earliest(profile: Profile, now: float) -> float:
+    """The earliest time a window may begin: three years back by the account's calendar (§2.3-1)."""
+    if profile.history_days is not None:
+        return now - profile.history_days * DAY
+    today = datetime.fromtimestamp(now, ZoneInfo(profile.zone))
+    try:
+        return today.replace(year=today.year - _YEARS).timestamp()
+    except ValueError:  # the 29th of February
+        return today.replace(year=today.year - _YEARS, day=28).timestamp()
 
 
 def _time(params: Mapping[str, str], name: str, profile: Profile) -> float | None:
@@ -134,7 +172,7 @@ def paging(params: Mapping[str, str], default: int, least: int, profile: Profile
     size = _count(params, "PageSize", default)
     if size < least:
         if profile.small_page == "error":
-            raise _invalid("PageSize", f"Must be at least {least}")
+            raise _rule(profile, "PageSize", f"Must be at least {least}")
         size = least
     if profile.max_page_size is not None:
         size = min(size, profile.max_page_size)
@@ -150,13 +188,20 @@ def _count(params: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
-def check_pages(total: int, size: int) -> None:
+def check_pages(total: int, size: int, profile: Profile) -> None:
     """More than ten pages is an error (reference §2.3). Raises BadRequest."""
     if total > MAX_PAGES * size:
-        raise _invalid(
+        raise _rule(
+            profile,
             "PageSize",
             f"{total} results are more than {MAX_PAGES} pages; narrow the range or raise PageSize",
         )
+
+
+def _rule(profile: Profile, name: str, message: str) -> BadRequest:
+    """A value that is well formed and breaks a rule of dates or pages (§2.3, §9.4)."""
+    status = profile.window_error_status
+    return BadRequest("Validation Failed", (name, message), status=status)
 
 
 def _invalid(name: str, message: str) -> BadRequest:

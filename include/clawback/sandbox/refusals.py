@@ -29,8 +29,8 @@ _FIELDS = {
 
 def texts_of(refusal: Refusal, profile: Profile) -> tuple[str, str]:
     """ErrorType and ErrorReason: the refusal's own, or the profile's, or ours."""
-    chosen = refusal.texts or profile.error_texts.get(refusal.cause)
-    return chosen or TEXTS[refusal.cause]
+    texts: dict[str, tuple[str, str]] = TEXTS | dict(profile.error_texts.items())
+    return refusal.texts or texts[refusal.cause]
 
 
 def field_of(refusal: Refusal) -> str:

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-from clawback.money import minor_unit, share
+from clawback.money import minor_unit
 from clawback.sandbox import fields as f
-from clawback.sandbox.facts import Item, ItemChange, Refusal, Standing, Write
+from clawback.sandbox import pricing
+from clawback.sandbox.facts import Item, Refusal, Standing, Write
+from clawback.sandbox.pricing import ZERO, Terms
 from clawback.sandbox.profile import Profile
-
-ZERO = Decimal(0)
-_TOO_MUCH = Decimal(10) ** 14
-_ROUNDING = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The circumstances of one write.
-
-    `factor` is the contract's rate now over the rate at the time of the action; `rate`, if the
-    contract was replaced, is the new share of the amount. `at` is the time in epoch seconds;
-    `written` is what gets written down for it, and `stamp` the same as the API writes it.
-    """
-
-    profile: Profile
-    currency: str
-    at: int
-    written: int
-    stamp: str
-    factor: Decimal = Decimal(1)
-    rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +38,15 @@ def apply(write: Write, now: Standing, original: Standing, terms: Terms) -> Outc
     if write.verb == "reverse":
         return _reverse(write, now, terms)
     if write.code == f.RESET:
-        return _reset(now, original, terms)
-    if write.code in terms.profile.approving_codes:
-        return _approve(now, terms)
+        return reset(write, now, original, terms)
+    if write.approves:
+        return _approve(write, now, original, terms)
     return _modify(write, now, original, terms)
 
 
 def _admit(write: Write, now: Standing, terms: Terms) -> None:
     profile = terms.profile
-    if now.locking <= terms.at:
+    if terms.locked:
         raise Refusal("locked", "The action is past its locking date")
     if now.modifications >= profile.max_modifications:
         raise Refusal("modification_limit", f"{profile.max_modifications} modifications reached")
@@ -76,100 +57,133 @@ def _admit(write: Write, now: Standing, terms: Terms) -> None:
     if write.verb == "reverse":
         if profile.repeated_delete == "refuse":
             raise Refusal("reversed", "The action is reversed already")
-    elif profile.put_on_reversed == "refuse" and write.code not in profile.approving_codes:
+    elif profile.put_on_reversed == "refuse" and not write.approves:
         raise Refusal("reversed", "The action is reversed")
 
 
 def _reverse(write: Write, now: Standing, terms: Terms) -> Outcome:
     if now.state == f.REVERSED:
-        return Outcome(now, ())
-    items = tuple(_valued(_adjusted(item, write.code, terms), 0, ZERO, ZERO) for item in now.items)
+        counted = terms.profile.repeated_delete == "count"
+        return Outcome(replace(now, modifications=now.modifications + counted), ())
+    items = tuple(
+        pricing.valued(pricing.adjusted(item, write.code, terms), 0, ZERO, ZERO)
+        for item in now.items
+    )
     after = _standing(now, items, f.REVERSED, terms)
-    if terms.profile.delete_rows == "per_action":
-        return Outcome(after, (_action_row(now, after),))
-    return Outcome(after, _rows(now, after, range(len(items))))
+    return Outcome(after, _rows(now, after, range(len(items)), terms.profile.delete_rows))
 
 
-def _reset(now: Standing, original: Standing, terms: Terms) -> Outcome:
+def reset(write: Write, now: Standing, original: Standing, terms: Terms) -> Outcome:
+    """The action as it was reported and pending, its payout as the profile says (§3.3)."""
+    pairs = zip(now.items, original.items, strict=True)
+    items = tuple(_reset_item(was, first, write.code, terms) for was, first in pairs)
+    after = replace(original, items=items)
+    if terms.profile.reset_payout == "contract":
+        after = _standing(original, items, f.PENDING, terms)
     after = replace(
-        original,
+        after,
         state=f.PENDING,
         locking=now.locking,
         updated=terms.written,
-        delta_amount=original.amount - now.amount,
-        delta_payout=original.payout - now.payout,
+        delta_amount=after.amount - now.amount,
+        delta_payout=after.payout - now.payout,
         modifications=now.modifications + 1,
     )
     style = terms.profile.reset_rows
-    if style == "none":
-        return Outcome(after, ())
-    if style == "per_action":
-        return Outcome(after, (_action_row(now, after),))
-    touched = [
-        i
-        for i, (a, b) in enumerate(zip(now.items, after.items, strict=True))
-        if style == "all" or (a.quantity, a.amount) != (b.quantity, b.amount)
-    ]
-    return Outcome(after, _rows(now, after, touched))
+    touched = [at for at, item in enumerate(items) if item is not now.items[at]]
+    if style == "all" or after.customer_status != now.customer_status:
+        touched = list(range(len(items)))
+    return Outcome(after, _rows(now, after, touched, style))
 
 
-def _approve(now: Standing, terms: Terms) -> Outcome:
-    """The approving code: a pending action is approved, a reversed one is pending again (§3.3)."""
-    state = f.PENDING if now.state == f.REVERSED else f.APPROVED
-    after = replace(now, state=state, updated=terms.written, modifications=now.modifications + 1)
-    return Outcome(after, ())
+def _reset_item(was: Item, first: Item, code: str, terms: Terms) -> Item:
+    """The item as it was reported; the very same one if nothing about it had changed."""
+    wanted = first
+    if terms.profile.reset_payout == "contract":
+        payout = pricing.payout_of(first, first.quantity, first.amount, terms)
+        wanted = replace(first, payout=payout)
+    if replace(wanted, adjusted=was.adjusted, adjustment=was.adjustment) == was:
+        return was
+    return pricing.adjusted(wanted, code, terms)
+
+
+def _approve(write: Write, now: Standing, original: Standing, terms: Terms) -> Outcome:
+    """The approving code approves what is pending, and brings back what is reversed (§3.3).
+
+    An approval is a state transition, which is no update (§2.3): it has no date of its own.
+    """
+    if now.state == f.REVERSED:
+        return reset(write, now, original, terms)
+    after = replace(now, state=f.APPROVED, modifications=now.modifications + 1)
+    return Outcome(after, _rows(now, after, range(len(now.items)), terms.profile.approval_rows))
 
 
 def _modify(write: Write, now: Standing, original: Standing, terms: Terms) -> Outcome:
+    if _empties(write, original, terms.profile):
+        return _reverse(write, now, terms)
     refusals: list[Refusal] = []
-    if write.items:
-        items, touched = _change_items(write, now, original, terms, refusals)
-    elif write.amount is not None:
-        if write.amount == 0 and original.amount != 0:
-            return _reverse(write, now, terms)
-        items, touched = _spread(write, now, original, terms), list(range(len(now.items)))
-    else:
-        items, touched = now.items, list(range(len(now.items)))
-        items = tuple(_adjusted(item, write.code, terms) for item in items)
-    state = f.PENDING
-    if terms.profile.all_zero_reverses and _nothing_left(items, original):
-        state = f.REVERSED
-    after = _standing(now, items, state, terms)
+    items, touched = _change(write, now, original, terms, refusals)
+    pairs = zip(items, original.items, strict=True)
+    priced = tuple(pricing.repriced(item, first, write.code, terms) for item, first in pairs)
+    touched |= {at for at, item in enumerate(priced) if item is not items[at]}
+    gone = terms.profile.all_zero_reverses and _nothing_left(priced, original)
+    after = _standing(now, priced, f.REVERSED if gone else f.PENDING, terms)
     if write.customer_status is not None:
         after = replace(after, customer_status=write.customer_status)
     if terms.profile.untouched_rows:
-        touched = list(range(len(items)))
-    return Outcome(after, _rows(now, after, touched), tuple(refusals))
+        touched = set(range(len(priced)))
+    return Outcome(after, _rows(now, after, sorted(touched)), tuple(refusals))
+
+
+def _empties(write: Write, original: Standing, profile: Profile) -> bool:
+    """Whether an Amount of 0 reverses the action: one without a Sku, or any (§3.1, §9.10)."""
+    amounts = [write.amount]
+    if profile.item_amount_zero == "action":
+        amounts += [change.amount for change in write.items]
+    return original.amount != 0 and any(amount == 0 for amount in amounts if amount is not None)
 
 
 def _nothing_left(items: tuple[Item, ...], original: Standing) -> bool:
+    """Whether every item has gone: worth nothing, and no unit left or once worth something."""
     return all(
-        item.quantity == 0 or (item.amount == 0 and first.amount != 0)
+        item.amount == 0 and (item.quantity == 0 or first.amount != 0)
         for item, first in zip(items, original.items, strict=True)
     )
 
 
+def _change(
+    write: Write, now: Standing, original: Standing, terms: Terms, refusals: list[Refusal]
+) -> tuple[tuple[Item, ...], set[int]]:
+    """The items after the change, and which of them it was about."""
+    if write.items:
+        return _change_items(write, now, original, terms, refusals)
+    whole = set(range(len(now.items)))
+    if write.amount is not None:
+        of = original.items
+        return pricing.spread(write.amount, now.items, of, write.code, terms), whole
+    # A PUT that names no amount leaves them, or, of a reversed action, brings all of them back.
+    items = original.items if now.state == f.REVERSED else now.items
+    return tuple(pricing.adjusted(item, write.code, terms) for item in items), whole
+
+
 def _change_items(
-    write: Write,
-    now: Standing,
-    original: Standing,
-    terms: Terms,
-    refusals: list[Refusal],
-) -> tuple[tuple[Item, ...], list[int]]:
+    write: Write, now: Standing, original: Standing, terms: Terms, refusals: list[Refusal]
+) -> tuple[tuple[Item, ...], set[int]]:
     items = list(now.items)
-    touched: list[int] = []
+    touched: set[int] = set()
     for change in write.items:
         try:
             for at in _named(change.sku, items, terms.profile):
-                items[at] = _changed(items[at], original.items[at], change, write.code, terms)
-                touched.append(at)
+                first = original.items[at]
+                items[at] = pricing.changed(items[at], first, change, write.code, terms)
+                touched.add(at)
         except Refusal as refusal:
             if terms.profile.partial_failure == "refuse_all":
                 raise
             refusals.append(refusal)
     if refusals and not touched:
         raise refusals[0]
-    return tuple(items), sorted(set(touched))
+    return tuple(items), touched
 
 
 def _named(sku: str, items: list[Item], profile: Profile) -> list[int]:
@@ -179,80 +193,6 @@ def _named(sku: str, items: list[Item], profile: Profile) -> list[int]:
     if len(found) > 1 and profile.duplicate_sku == "refused":
         raise Refusal("duplicate_sku", f"The action has {len(found)} items {sku}")
     return found if profile.duplicate_sku == "all" else found[:1]
-
-
-def _changed(item: Item, first: Item, change: ItemChange, reason: str, terms: Terms) -> Item:
-    quantity = item.quantity if change.quantity is None else change.quantity
-    amount = _cents(_new_amount(item, first, change, quantity, terms), item)
-    payout = _payout(first, quantity, amount, terms)
-    after = _valued(_adjusted(item, reason, terms), quantity, amount, payout)
-    return after if change.category is None else replace(after, category=change.category)
-
-
-def _cents(exact: Decimal, item: Item, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-    """Rounded to the currency's minor unit. Raises Refusal if no item can hold it (§1.3: 14,2)."""
-    if not 0 <= exact < _TOO_MUCH:
-        raise Refusal("out_of_range", f"Item {item.sku} would stand at {exact:f}")
-    return exact.quantize(minor_unit(item.currency), rounding=rounding)
-
-
-def _new_amount(
-    item: Item, first: Item, change: ItemChange, quantity: int, terms: Terms
-) -> Decimal:
-    if change.amount is not None:
-        per_unit = terms.profile.amount_meaning == "unit_price"
-        return change.amount * (quantity if per_unit else 1)
-    if change.quantity == 0:
-        return ZERO
-    base = item.amount
-    if change.quantity is not None and terms.profile.quantity_rescales:
-        of = item if item.quantity else first
-        base = of.amount * quantity / of.quantity if of.quantity else of.amount
-    return base + (change.delta or ZERO)
-
-
-def _spread(write: Write, now: Standing, original: Standing, terms: Terms) -> tuple[Item, ...]:
-    """A new total for the order, shared over its items (reference §9.8)."""
-    total = (write.amount or ZERO).quantize(minor_unit(terms.currency))
-    if terms.profile.order_amount_spread == "first":
-        rest = sum((item.amount for item in now.items[1:]), ZERO)
-        amounts = [total - rest, *(item.amount for item in now.items[1:])]
-        if amounts[0] < 0:
-            raise Refusal("out_of_range", "The first item would fall below 0")
-    else:
-        weights = [item.amount for item in now.items]
-        amounts = share(total, weights, terms.currency)
-    return tuple(
-        _valued(
-            _adjusted(item, write.code, terms),
-            item.quantity,
-            amount,
-            _payout(first, item.quantity, amount, terms),
-        )
-        for item, first, amount in zip(now.items, original.items, amounts, strict=True)
-    )
-
-
-def _payout(first: Item, quantity: int, amount: Decimal, terms: Terms) -> Decimal:
-    """The commission by the contract in force: a share of the amount, or a fee per unit."""
-    if terms.rate is not None:
-        exact = amount * terms.rate
-    elif first.amount:
-        exact = first.payout / first.amount * amount
-    else:
-        exact = first.payout * quantity / first.quantity if first.quantity else first.payout
-    return _cents(exact * terms.factor, first, _ROUNDING[terms.profile.payout_rounding])
-
-
-def _adjusted(item: Item, reason: str, terms: Terms) -> Item:
-    return replace(item, adjusted=terms.stamp, adjustment=reason)
-
-
-def _valued(item: Item, quantity: int, amount: Decimal, payout: Decimal) -> Item:
-    unit = minor_unit(item.currency)
-    return replace(
-        item, quantity=quantity, amount=amount.quantize(unit), payout=payout.quantize(unit)
-    )
 
 
 def _standing(now: Standing, items: tuple[Item, ...], state: str, terms: Terms) -> Standing:
@@ -274,7 +214,14 @@ def _standing(now: Standing, items: tuple[Item, ...], state: str, terms: Terms) 
     )
 
 
-def _rows(now: Standing, after: Standing, touched: range | list[int]) -> tuple[RowDraft, ...]:
+def _rows(
+    now: Standing, after: Standing, touched: Iterable[int], style: str = "per_item"
+) -> tuple[RowDraft, ...]:
+    """The updates of a change: one for each item it touched, one for the action, or none."""
+    if style == "none":
+        return ()
+    if style == "per_action":
+        return (RowDraft(None, after.amount - now.amount, after.payout - now.payout),)
     return tuple(
         RowDraft(
             i,
@@ -283,7 +230,3 @@ def _rows(now: Standing, after: Standing, touched: range | list[int]) -> tuple[R
         )
         for i in touched
     )
-
-
-def _action_row(now: Standing, after: Standing) -> RowDraft:
-    return RowDraft(None, after.amount - now.amount, after.payout - now.payout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import subprocess
 import sys
@@ -120,6 +121,8 @@ def serve(settings: Settings) -> None:
     listener = _listen(settings)
     try:
         sandbox = Sandbox(settings)
+        gc.collect()
+        gc.freeze()  # the world stays: no later collection need walk over a million actions
 
         def announce() -> None:
             sys.stdout.write(orjson.dumps(facts_of(sandbox, listener)).decode() + "\n")

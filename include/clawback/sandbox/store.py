@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import lru_cache
+from itertools import combinations
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from clawback.sandbox import fields as f
 from clawback.sandbox.facts import Item, Standing
 from clawback.sandbox.index import Interner, SortedIndex
+from clawback.sandbox.items import item_of, money
+from clawback.sandbox.profile import Profile
+from clawback.sandbox.ticking import lock_instant, locks_apart
+from clawback.sandbox.values import ItemValues
 
 _OWN = len(f.ACTION_OWN)
 _OWN_AT = {name: i for i, name in enumerate(f.ACTION_OWN)}
@@ -25,23 +29,34 @@ _PICK = {
     "Uri": len(f.ACTION_SHARED) + len(f.ACTION_OWN) + 1,
 }
 in_wire_order = itemgetter(*(_PICK[name] for name in f.ACTION.names))
-_own_of = itemgetter(*f.ACTION_OWN)
-_shared_of = itemgetter(*f.ACTION_SHARED)
-_item_shared_of = itemgetter(*f.ITEM_SHARED)
-_item_own_of = itemgetter(*f.ITEM_OWN)
 _CATEGORY = f.ITEM_SHARED.index("Category")
 _CAMPAIGN = _SHARED_AT["CampaignId"]
 _FIRST_UPDATE = 10_000_000
-_MODIFIABLE = ("ClientCost", "Payout", "DeltaPayout", "Amount", "DeltaAmount")
+_ID, _OID = _OWN_AT["Id"], _OWN_AT["Oid"]
+
+
+class Reported(NamedTuple):
+    """An action as it was reported: values of the wire, and creation, event and locking.
+
+    The values are those of ACTION_SHARED and ACTION_OWN, the times epoch seconds.
+    """
+
+    shared: tuple[str, ...]
+    own: tuple[str, ...]
+    items: Sequence[ItemValues]
+    state: str
+    times: tuple[int, int, int]
 
 
 class Store:
     """Every action as it was reported, and, for those that changed since, how they stand.
 
-    A row is an action's number in the order of loading. Times are epoch seconds.
+    A row is an action's number in the order of loading. Times are epoch seconds: `locking` is the
+    LockingDate that shows, `locks` the instant at which the profile lets the action lock by it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
         self._records: list[bytes] = []
         self.shared = Interner()
         self._item_shared = Interner()
@@ -50,6 +65,7 @@ class Store:
         self.created = array("q")
         self.event = array("q")
         self.locking = array("q")
+        self.locks = array("q") if locks_apart(profile) else self.locking
         self.updated = array("q")
         self.first_update = array("q")
         self.item_count = array("H")
@@ -58,7 +74,10 @@ class Store:
         self.by_created = SortedIndex()
         self.by_event = SortedIndex()
         self.by_locking = SortedIndex()
+        self.by_locks = SortedIndex() if locks_apart(profile) else self.by_locking
         self.by_updated = SortedIndex()
+        self._ids = array("q")
+        self._orders = array("q")
         self.changed: dict[int, Standing] = {}
         self.next_update = _FIRST_UPDATE
         self._campaigns: dict[str, set[int]] = {}
@@ -68,29 +87,39 @@ class Store:
     def __len__(self) -> int:
         return len(self._records)
 
-    def append(self, action: Wired, items: Sequence[Wired], times: Times) -> int:
+    def append(self, reported: Reported) -> int:
         """Take one action in bulk; `seal` must follow before anything is looked up."""
-        row = self._pack(action, items, times)
-        self.by_id.append(hash(action["Id"]), row)
-        self.by_order.append(hash(action["Oid"]), row)
-        return row
+        return self._pack(reported)
 
-    def add(self, action: Wired, items: Sequence[Wired], times: Times) -> int:
+    def add(self, reported: Reported) -> int:
         """Take one action while serving."""
-        row = self._pack(action, items, times)
-        self.by_id.add(hash(action["Id"]), row)
-        self.by_order.add(hash(action["Oid"]), row)
+        row = self._pack(reported)
+        self.by_id.add(hash(reported.own[_ID]), row)
+        self.by_order.add(hash(reported.own[_OID]), row)
         for index, key in self._dated(row):
             index.add(key, row)
+        self._locks_anew(row)
         return row
 
     def seal(self) -> None:
-        self.by_id.seal()
-        self.by_order.seal()
+        """Make what was taken in bulk be found."""
+        self.by_id.fill(self._ids)
+        self.by_order.fill(self._orders)
         self.by_created.fill(self.created)
         self.by_event.fill(self.event)
         self.by_locking.fill(self.locking)
         self.by_updated.fill(self.updated)
+        if self.locks is not self.locking:
+            self.locks.extend(lock_instant(locking, self._profile) for locking in self.locking)
+            self.by_locks.fill(self.locks)
+
+    def twins(self) -> tuple[int, int] | None:
+        """Two actions that have one Id, if there are any."""
+        for rows in self.by_id.repeated():
+            for one, other in combinations(rows, 2):
+                if self.own_value(one, "Id") == self.own_value(other, "Id"):
+                    return one, other
+        return None
 
     def _dated(self, row: int) -> tuple[tuple[SortedIndex, int], ...]:
         return (
@@ -100,16 +129,18 @@ class Store:
             (self.by_updated, self.updated[row]),
         )
 
-    def _pack(self, action: Wired, items: Sequence[Wired], times: Times) -> int:
+    def _pack(self, reported: Reported) -> int:
         row = len(self._records)
-        packed: list[Any] = [*_own_of(action)]
-        for item in items:
-            number = self._item_shared.number(_item_shared_of(item))
-            packed += (number, *_item_own_of(item))
+        shared, own, items, state, (created, event, locking) = reported
+        packed: list[Any] = [*own]
+        for common, single in items:
+            packed.append(self._item_shared.number(common))
+            packed += single
         self._records.append(orjson.dumps(packed)[1:-1])  # a copy: its own buffer is larger
-        self.group.append(self.shared.number(_shared_of(action)))
-        self.states.append(f.STATES.index(action["State"]))
-        created, event, locking = times
+        self._ids.append(hash(own[_ID]))
+        self._orders.append(hash(own[_OID]))
+        self.group.append(self.shared.number(shared))
+        self.states.append(f.STATES.index(state))
         self.created.append(created)
         self.event.append(event)
         self.locking.append(locking)
@@ -157,13 +188,9 @@ class Store:
     def _items(self, own: list[Any]) -> tuple[Item, ...]:
         start = len(f.ACTION_OWN)
         return tuple(
-            _item(self._item_shared.values[own[i]], *own[i + 1 : i + 5])
+            item_of(self._item_shared.values[own[i]], *own[i + 1 : i + 5])
             for i in range(start, len(own), 5)
         )
-
-    def items_of(self, values: Sequence[Wired]) -> tuple[Item, ...]:
-        """Items from values of the wire that are not stored."""
-        return tuple(_item(_item_shared_of(value), *_item_own_of(value)) for value in values)
 
     def original(self, row: int) -> Standing:
         own = self.own(row)
@@ -197,11 +224,24 @@ class Store:
             self.by_locking.remove(self.locking[row], row)
             self.by_locking.add(standing.locking, row)
             self.locking[row] = standing.locking
+            self._locks_anew(row)
+
+    def _locks_anew(self, row: int) -> None:
+        """Reckon the lock of a new action, or of one whose LockingDate has moved."""
+        if self.locks is self.locking:
+            return
+        instant = lock_instant(self.locking[row], self._profile)
+        if row == len(self.locks):
+            self.locks.append(instant)
+        else:
+            self.by_locks.remove(self.locks[row], row)
+            self.locks[row] = instant
+        self.by_locks.add(instant, row)
 
     def state_at(self, row: int, now: float) -> str:
-        """The state that shows: a pending action is APPROVED from its locking date on."""
+        """The state that shows: a pending action is APPROVED from the instant it locks."""
         state = self.states[row]
-        return f.STATES[1 if state == 0 and self.locking[row] <= now else state]
+        return f.STATES[1 if state == 0 and self.locks[row] <= now else state]
 
     def find(self, action_id: str) -> int | None:
         key = hash(action_id)
@@ -235,45 +275,29 @@ class Store:
     def _present(
         self, standing: Standing, shared: tuple[str, ...], own: list[str], locking: str | None
     ) -> tuple[tuple[str, ...], list[str]]:
-        present = (
-            standing.cost,
-            standing.payout,
-            standing.delta_payout,
-            standing.amount,
-            standing.delta_amount,
-        )
-        for name, value in zip(_MODIFIABLE, present, strict=True):
+        own[_OWN_AT["ClientCost"]] = str(standing.cost)
+        for name, value, delta in (
+            ("Payout", standing.payout, standing.delta_payout),
+            ("Amount", standing.amount, standing.delta_amount),
+        ):
+            reported = own[_OWN_AT[name]]
             own[_OWN_AT[name]] = str(value)
+            own[_OWN_AT["Delta" + name]] = self._delta(value, delta, reported)
+            intended = own[_OWN_AT["Intended" + name]]
+            own[_OWN_AT["Intended" + name]] = self._intended(value, delta, intended)
         if locking is not None:
             own[_OWN_AT["LockingDate"]] = locking
         at = _SHARED_AT["CustomerStatus"]
         return (*shared[:at], standing.customer_status, *shared[at + 1 :]), own
 
+    def _delta(self, value: Decimal, delta: Decimal, reported: str) -> str:
+        """A modified action's Delta* (reference §2.6)."""
+        total = self._profile.delta_meaning == "total"
+        return str(value - money(reported) if total else delta)
 
-Wired = Mapping[str, str]
-"""Values of the wire by name."""
-Times = tuple[int, int, int]
-"""Creation, event and locking in epoch seconds."""
-
-
-def money(text: str) -> Decimal:
-    return Decimal(text) if text else Decimal(0)
-
-
-@lru_cache(maxsize=4096)
-def _item(shared: tuple[str, ...], sku: str, quantity: str, amount: str, payout: str) -> Item:
-    name, category, currency, payout_currency, rebate, rebate_currency, adjusted, why = shared
-    return Item(
-        sku=sku,
-        quantity=int(money(quantity)),
-        amount=money(amount),
-        payout=money(payout),
-        name=name,
-        category=category,
-        currency=currency,
-        payout_currency=payout_currency,
-        rebate=rebate,
-        rebate_currency=rebate_currency,
-        adjusted=adjusted,
-        adjustment=why,
-    )
+    def _intended(self, value: Decimal, delta: Decimal, reported: str) -> str:
+        """A modified action's Intended* (reference §2.6)."""
+        meaning = self._profile.intended_meaning
+        if meaning == "original":
+            return reported
+        return str(value if meaning == "current" else value - delta)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from clawback.sandbox.profile import Profile
 
 
 class TickingClock:
@@ -40,3 +42,21 @@ class TickingClock:
 def stamp(seconds: int, zone: str) -> str:
     """A time as the API writes it: local to the account, with offset (reference §2.2)."""
     return datetime.fromtimestamp(seconds, ZoneInfo(zone)).isoformat()
+
+
+def lock_instant(locking: int, profile: Profile) -> int:
+    """When an action with this LockingDate locks, both in epoch seconds (reference §8, §9.19)."""
+    local = datetime.fromtimestamp(locking, ZoneInfo(profile.zone))
+    if profile.locking_instant != "exact":
+        local = local.replace(hour=0, minute=0, second=0)
+    if profile.locking_instant == "day_end":
+        local += timedelta(days=1)
+    if profile.locking_zone is not None:
+        local = local.replace(tzinfo=ZoneInfo(profile.locking_zone))
+    return int(local.timestamp() + profile.locking_grace)
+
+
+def locks_apart(profile: Profile) -> bool:
+    """Whether actions lock at another instant than the LockingDate that shows."""
+    reckoned = profile.locking_zone is not None or profile.locking_grace > 0
+    return reckoned or profile.locking_instant != "exact"

@@ -12,6 +12,7 @@ import orjson
 
 from clawback.sandbox.facts import BadRequest
 from clawback.sandbox.fields import Resource
+from clawback.sandbox.papers import Paper, Shape, Tree
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.query import Paging
 
@@ -38,16 +39,23 @@ class Wire:
     def rows(self, resource: Resource, rows: Sequence[Row], envelope: Mapping[str, str]) -> bytes:
         if self.form == "xml":
             return _xml_list(resource, rows, envelope)
-        listed: Any = [self._object(resource, row) for row in rows]
-        if len(rows) == 1 and self.profile.single_row == "object":
-            listed = listed[0]
+        if self.profile.scalars == "strings" and self.profile.absent == "empty":
+            names = resource.names  # the rows as they are, without a question for each value
+            objects = [dict(zip(names, row, strict=True)) for row in rows]
+        else:
+            objects = [self._object(resource, row) for row in rows]
+        return self._list(resource.key, objects, envelope)
+
+    def _list(self, key: str, rows: list[Any], envelope: Mapping[str, str]) -> bytes:
         answer: dict[str, Any] = {"@" + name: value for name, value in envelope.items()}
         if self.profile.envelope == "numbers":
             answer |= {k: int(v) for k, v in answer.items() if v.isascii() and v.isdecimal()}
-        if rows or self.profile.empty_list == "array":
-            answer[resource.key] = listed
+        if len(rows) == 1 and self.profile.single_row == "object":
+            answer[key] = rows[0]
+        elif rows or self.profile.empty_list == "array":
+            answer[key] = rows
         elif self.profile.empty_list == "object":
-            answer[resource.key] = {}
+            answer[key] = {}
         return orjson.dumps(answer)
 
     def row(self, resource: Resource, row: Row) -> bytes:
@@ -68,6 +76,35 @@ class Wire:
             return {name: None if value == "" else value for name, value in plain.items()}
         return {name: value for name, value in plain.items() if value not in ("", None)}
 
+    def papers(
+        self, paper: Paper, trees: Sequence[dict[str, Tree]], envelope: Mapping[str, str]
+    ) -> bytes:
+        """A list of nested objects."""
+        if self.form == "xml":
+            inner = "".join(_xml_tree(paper.element, tree, paper.shape) for tree in trees)
+            return _document(_xml_around(paper.key, envelope, inner))
+        return self._list(paper.key, [self._typed(tree, paper.shape) for tree in trees], envelope)
+
+    def paper(self, paper: Paper, tree: dict[str, Tree]) -> bytes:
+        """One nested object."""
+        if self.form == "xml":
+            return _document(_xml_tree(paper.element, tree, paper.shape))
+        return orjson.dumps(self._typed(tree, paper.shape))
+
+    def _typed(self, tree: Tree, shape: Shape) -> Any:
+        if isinstance(tree, dict) and isinstance(shape, dict):
+            typed = {name: self._typed(tree[name], kind) for name, kind in shape.items()}
+            if self.profile.absent == "missing":
+                return {name: value for name, value in typed.items() if value not in ("", None)}
+            return typed
+        if isinstance(tree, list) and isinstance(shape, list):
+            return [self._typed(one, shape[0]) for one in tree]
+        if tree == "":
+            return None if self.profile.absent == "null" else tree
+        if self.profile.scalars == "numbers" and shape == "integer":
+            return int(str(tree))
+        return tree == "true" if self.profile.scalars == "numbers" and shape == "boolean" else tree
+
     def queued(self, uri: str) -> bytes:
         if self.form == "xml":
             return _document(f"<Status>QUEUED</Status><QueuedUri>{_text(uri)}</QueuedUri>")
@@ -80,7 +117,7 @@ class Wire:
             return b""
         if self.form == "xml":
             return _xml_error(error)
-        if shape == "generic" and error.status in (401, 403):
+        if shape == "generic" and error.status in (401, 403) and not error.fields:
             shape = "title"
         return orjson.dumps(_json_error(error, shape))
 
@@ -89,13 +126,18 @@ def _json_error(error: BadRequest, shape: str) -> dict[str, Any]:
     pairs = [{"Field": field, "Message": message} for field, message in error.fields]
     if shape == "title":
         return {"status": error.status, "title": error.message}
-    if shape == "lower":
+    if shape in ("lower", "warnings"):
         lower = [{"field": f, "level": "ERROR", "message": m} for f, m in error.fields]
+        if shape == "warnings":
+            return {"errors": lower, "warnings": []}
         return {"Status": "ERROR", "errors": lower}
-    if shape == "legacy":
-        return {"error": "ERROR", "status": error.status, "message": error.message}
+    if shape in ("legacy", "error_code"):
+        key = "error" if shape == "legacy" else "errorCode"
+        return {key: "ERROR", "status": error.status, "message": error.message}
     answer: dict[str, Any] = {"Status": "ERROR", "Message": error.message}
-    if pairs:
+    if shape == "errors_empty":
+        answer["Errors"] = []
+    elif pairs and shape != "message":
         answer["Errors"] = {"Error": pairs[0]} if shape == "errors_object" else pairs
     return answer
 
@@ -110,9 +152,25 @@ def _xml_error(error: BadRequest) -> bytes:
 
 
 def _xml_list(resource: Resource, rows: Sequence[Row], envelope: Mapping[str, str]) -> bytes:
-    attributes = "".join(f' {name}="{_text(value)}"' for name, value in envelope.items())
     key = resource.key if resource.key != resource.element else resource.key + "s"
-    return _document(f"<{key}{attributes}>{_xml_rows(resource, rows)}</{key}>")
+    return _document(_xml_around(key, envelope, _xml_rows(resource, rows)))
+
+
+def _xml_around(key: str, envelope: Mapping[str, str], inner: str) -> str:
+    attributes = "".join(f' {name}="{_text(value)}"' for name, value in envelope.items())
+    return f"<{key}{attributes}>{inner}</{key}>"
+
+
+def _xml_tree(name: str, tree: Tree, shape: Shape) -> str:
+    """A nested value; the members of a list stand under its name in the singular."""
+    if isinstance(tree, dict) and isinstance(shape, dict):
+        inner = "".join(_xml_tree(part, tree[part], kind) for part, kind in shape.items())
+    elif isinstance(tree, list) and isinstance(shape, list):
+        one = name[:-3] + "y" if name.endswith("ies") else name[:-1]
+        inner = "".join(_xml_tree(one, member, shape[0]) for member in tree)
+    else:
+        inner = _text(str(tree))
+    return f"<{name}>{inner}</{name}>"
 
 
 def _xml_rows(resource: Resource, rows: Sequence[Row]) -> str:

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 from clawback.sandbox import fields as f
-from clawback.sandbox import others, rules, writes
+from clawback.sandbox import others, pricing, rules, writes
+from clawback.sandbox.extensions import Extension
 from clawback.sandbox.facts import BadRequest, Refusal, Submission, Write
 from clawback.sandbox.history import Change, History
-from clawback.sandbox.load import Loader, text
+from clawback.sandbox.load import Loader
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.refusals import field_of, texts_of
 from clawback.sandbox.store import Store
-from clawback.sandbox.ticking import stamp
+from clawback.sandbox.ticking import lock_instant, stamp
 
 KEPT = 90 * 86400
 """Seconds a submission is kept (reference §4)."""
@@ -31,8 +32,8 @@ class World:
 
     def __init__(self, profile: Profile, seed: int, latency: float) -> None:
         self.profile = profile
-        self.store = Store()
-        self.history = History(self.store)
+        self.store = Store(profile)
+        self.history = History(self.store, profile)
         self.submissions: dict[str, Submission] = {}
         self.version = 0
         self._seed = seed
@@ -46,27 +47,35 @@ class World:
 
     # Loading
 
-    def load(self, actions: Iterable[Mapping[str, Any]]) -> None:
-        for row, line in self._loader.load(actions):
-            self._extend(row, line)
+    def load(self, numbered: Iterable[tuple[int, Mapping[str, Any]]], source: str) -> None:
+        """Take the lines of a world by number. Raises BadLine as the loader does."""
+        for row, said in self._loader.load(numbered, source):
+            self._extend(row, said)
         self.version += 1
 
+    def check_new(self, line: Mapping[str, Any]) -> None:
+        """Raises BadLine if `add` would."""
+        self._loader.one(line)
+
     def add(self, line: Mapping[str, Any], at: float) -> int:
-        """A conversion reported now, or at the time its line gives."""
-        line = {"CreationDate": stamp(int(at), self.profile.zone), **line}
-        row = self.store.add(*self._loader.read(line))
-        self._extend(row, line)
+        """A conversion reported now, or at the time its line gives; BadLine as the loader does."""
+        now = stamp(int(at), self.profile.zone)
+        reported, said = self._loader.one({"CreationDate": now, **line})
+        row = self.store.add(reported)
+        if said is not None:
+            self._extend(row, said)
         self.version += 1
         return row
 
-    def _extend(self, row: int, line: Mapping[str, Any]) -> None:
-        """The extensions of a world line: how it stands, what happened to it, what it refuses."""
-        store = self.store
-        if refusal := line.get("_refuse"):
-            self._refused[row] = (text(refusal["ErrorType"]), text(refusal["ErrorReason"]))
-        standing = others.already_changed(store, self.history, row, line)
+    def _extend(self, row: int, said: Extension) -> None:
+        """How an action stands, what happened to it, what it refuses."""
+        if said.refusal is not None:
+            self._refused[row] = said.refusal
+        for update in said.updates:
+            self.history.adopt(row, update)
+        standing = others.already_changed(self.store.original(row), said)
         if standing is not None:
-            store.change(row, standing)
+            self.store.change(row, standing)
 
     # Time
 
@@ -95,7 +104,7 @@ class World:
         batch_id = self._batch_id()
         if effects.get("lost") == "missing":
             return batch_id
-        due = at + self._latency
+        due = at + self._latency * self._pace(batch_id)
         submission = Submission(batch_id, at, due, verb, dict(form), row, dict(effects))
         self.submissions[batch_id] = submission
         if effects.get("lost") != "stuck":
@@ -111,34 +120,50 @@ class World:
         h = digest.hexdigest()
         return f"A-{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
-    def _check(self, verb: str, form: Mapping[str, str], at: float) -> int | None:
-        try:
-            write = writes.parse(verb, form, self.profile)
-            row = self._resolve(write, at)
-            if self.profile.refused_write == "at_once":
-                self._outcome(row, write, at, at)
-        except BadRequest:
-            if self.profile.missing_parameter == "at_once":
-                raise
-        except Refusal as refusal:
-            if self.profile.refused_write == "at_once":
-                raise BadRequest(
-                    "Validation Failed", (field_of(refusal), refusal.message)
-                ) from refusal
-        else:
-            return row
-        return None
+    def _pace(self, batch_id: str) -> float:
+        """By how much of the latency a write waits (reference §9.15)."""
+        if self.profile.write_order == "accepted":
+            return 1.0
+        digest = hashlib.blake2b(batch_id.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") / 2**31
 
-    def _resolve(self, write: Write, at: float) -> int:
-        if write.action_id:
-            row = self.store.find(write.action_id)
+    def _check(self, verb: str, form: Mapping[str, str], at: float) -> int | None:
+        """The action a write is about, if there is one.
+
+        Raises BadRequest for what the profile refuses at once.
+        """
+        row = None
+        try:
+            row = self.target(form, at)
+            write = writes.parse(verb, form, self.profile)
+            if self.profile.refuses_at_once:
+                self._outcome(_existing(row), write, at, at)
+        except BadRequest as error:
+            self._answer_at_once("malformed", error.message, *error.fields)
+        except Refusal as refusal:
+            field = (field_of(refusal), refusal.message)
+            self._answer_at_once(refusal.cause, "Validation Failed", field)
+        return row
+
+    def _answer_at_once(self, cause: str, message: str, *fields: tuple[str, str]) -> None:
+        """Refuse now what is not refused by the submission (reference §9.2)."""
+        timing = self.profile.timing(cause)
+        if timing != "submission":
+            raise BadRequest(message, *fields, status=400 if timing == "at_once" else timing)
+
+    def target(self, form: Mapping[str, str], at: float) -> int | None:
+        """The action that a write names; of an order's several the newest (reference §3.6).
+
+        None if there is none yet. Raises BadRequest if the form names nothing.
+        """
+        action_id, tracker, order = writes.target(form)
+        if action_id:
+            row = self.store.find(action_id)
             rows = [] if row is None else [row]
         else:
-            rows = self.store.find_order(write.order_id, write.tracker_id)
+            rows = self.store.find_order(order, tracker)
         rows = [row for row in rows if self.visible(row, at)]
-        if not rows:
-            raise Refusal("unknown_action", "No such action")
-        return rows[-1]
+        return rows[-1] if rows else None
 
     def _fall_due(self, submission: Submission, due: float) -> None:
         effects = submission.effects
@@ -172,10 +197,10 @@ class World:
         self, verb: str, form: Mapping[str, str], at: float, effects: Mapping[str, Any]
     ) -> tuple[Refusal, ...]:
         write = writes.parse(verb, form, self.profile)
-        row = self._resolve(write, at)
+        row = _existing(self.target(form, at))
         written = at + float(str(effects.get("skew", 0)))
         outcome = self._outcome(row, write, at, written)
-        self._settle(row, write, outcome, str(effects.get("duplicate", "")))
+        self._settle(row, write, outcome, written, str(effects.get("duplicate", "")))
         return outcome.refusals
 
     def _outcome(self, row: int, write: Write, at: float, written: float) -> rules.Outcome:
@@ -183,10 +208,10 @@ class World:
             raise Refusal("configured", "The action refuses every write", self._refused[row])
         now = replace(self.store.standing(row), state=self.store.state_at(row, at))
         factor, rate = self._contract(row)
-        terms = rules.Terms(
+        terms = pricing.Terms(
             profile=self.profile,
             currency=self.store.currency(row),
-            at=int(at),
+            locked=self.store.locks[row] <= at,
             written=int(written),
             stamp=stamp(int(written), self.profile.zone),
             factor=factor,
@@ -194,11 +219,13 @@ class World:
         )
         return rules.apply(write, now, self.store.original(row), terms)
 
-    def _settle(self, row: int, write: Write, outcome: rules.Outcome, duplicate: str) -> None:
-        before = self.store.standing(row)
+    def _settle(
+        self, row: int, write: Write, outcome: rules.Outcome, written: float, duplicate: str = ""
+    ) -> None:
+        change = Change(row, write, self.store.standing(row), outcome.standing, int(written))
         self.store.change(row, outcome.standing)
         for draft in outcome.rows:
-            self.history.write(Change(row, write, before, outcome.standing), draft, self.profile)
+            self.history.write(change, draft)
             if duplicate:
                 self.history.repeat(same_number=duplicate == "same_id")
 
@@ -228,8 +255,15 @@ class World:
     def restore(self, row: int, at: float) -> None:
         """Approve on a reversed action in the UI: pending again as it was reported (§3.3)."""
         write = Write("modify", f.RESET, f.RESET)
-        self._settle(row, write, self._outcome(row, write, at, at), "")
+        self._settle(row, write, self._outcome(row, write, at, at), at)
         self.version += 1
+
+    def lock(self, row: int, at: int) -> None:
+        """Lock an action now, by the latest LockingDate that has it locked."""
+        date = at
+        while (late := lock_instant(date, self.profile) - at) > 0:
+            date -= late
+        self.set_locking(row, date)
 
     def set_locking(self, row: int, at: int) -> None:
         self.store.change(row, replace(self.store.standing(row), locking=at))
@@ -257,3 +291,10 @@ class World:
     def kept_submissions(self, now: float) -> list[Submission]:
         """Those that can be read, newest first."""
         return [s for s in reversed(self.submissions.values()) if self.is_kept(s, now)]
+
+
+def _existing(row: int | None) -> int:
+    """The action a write names. Raises Refusal if there is none."""
+    if row is None:
+        raise Refusal("unknown_action", "No such action")
+    return row

@@ -24,9 +24,10 @@ def parse(verb: str, form: Mapping[str, str], profile: Profile) -> Write:
     for name, value in form.items():
         if len(value) > _MAX_TEXT:
             raise _invalid(name, f"Longer than {_MAX_TEXT} characters")
-    action_id, tracker, order = _target(form)
+    target(form)
     reverse = verb == "reverse"
     code, disposition = _reversal_code(form, profile) if reverse else _reason(form, profile)
+    approving = () if reverse else profile.approving_codes
     items = () if reverse else _items(form, profile)
     status = form.get("CustomerStatus")
     if status is not None and not reverse and status not in profile.customer_statuses:
@@ -35,16 +36,15 @@ def parse(verb: str, form: Mapping[str, str], profile: Profile) -> Write:
         verb=verb,
         code=code,
         disposition=disposition,
-        action_id=action_id,
-        tracker_id=tracker,
-        order_id=order,
         amount=None if reverse or items else _amount(form, "Amount"),
         customer_status=None if reverse else status,
         items=items,
+        approves=code in approving or disposition in approving,
     )
 
 
-def _target(form: Mapping[str, str]) -> tuple[str, str, str]:
+def target(form: Mapping[str, str]) -> tuple[str, str, str]:
+    """ActionId, or ActionTrackerId and OrderId. Raises BadRequest if one is missing (§3.1)."""
     if form.get("ActionId"):
         return form["ActionId"], "", ""
     tracker = form.get("ActionTrackerId") or form.get("EventTypeId") or ""
@@ -70,20 +70,32 @@ def _reversal_code(form: Mapping[str, str], profile: Profile) -> tuple[str, str]
 def _reason(form: Mapping[str, str], profile: Profile) -> tuple[str, str]:
     reason = form.get("Reason") or ""
     disposition = form.get("DispositionCode") or ""
-    if disposition and not _modifies(disposition, profile):
-        raise Refusal("code", f"DispositionCode {disposition} is unknown or does not modify")
+    if disposition and not _changes(disposition, profile):
+        message = f"DispositionCode {disposition} is unknown, or neither modifies nor approves"
+        raise Refusal("code", message)
     if not reason and disposition and profile.reason_optional:
         return disposition, disposition
     if not reason:
         raise _missing("Reason", "Reason is required")
-    known = reason in f.REASONS or _modifies(reason, profile) or reason in profile.approving_codes
-    if not known:
+    if reason not in f.REASONS and not _changes(reason, profile):
         raise Refusal("code", f"Reason {reason} is unknown")
-    return reason, disposition or reason
+    return _reconciled(reason, disposition or reason, profile)
 
 
-def _modifies(code: str, profile: Profile) -> bool:
-    return code in f.MODIFYING_CODES or code in profile.modifying_codes
+def _reconciled(reason: str, disposition: str, profile: Profile) -> tuple[str, str]:
+    """What items and updates show of a Reason and a DispositionCode (reference §9.13)."""
+    if reason == disposition or profile.reason_conflict == "both":
+        return reason, disposition
+    if profile.reason_conflict == "refused":
+        raise Refusal("code", f"Reason {reason} and DispositionCode {disposition} differ")
+    chosen = reason if profile.reason_conflict == "reason" else disposition
+    return chosen, chosen
+
+
+def _changes(code: str, profile: Profile) -> bool:
+    """Whether a code modifies or approves: the standard one, or one the account configured."""
+    configured = (*profile.modifying_codes, *profile.approving_codes)
+    return code in f.MODIFYING_CODES or code in configured
 
 
 def _items(form: Mapping[str, str], profile: Profile) -> tuple[ItemChange, ...]:

@@ -7,7 +7,7 @@ holds for the same change until someone decides to retry its order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,16 +26,18 @@ from clawback.ledger import changes as book
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.decisions import RETRY, in_force
-from clawback.ledger.store import chunks
+from clawback.ledger.runs import Run
+from clawback.ledger.store import alone, chunks
 from clawback.ledger.tables import approvals, changes, events
 from clawback.reconcile.facts import Decision
 from clawback.reconcile.outcomes import Hold
 from clawback.steps.runtime import Runtime
-from clawback.steps.weigh import fingerprint_of, weigh
+from clawback.steps.weigh import fingerprint_of, planned, weigh
 
 __all__ = ["PlanMovedError", "approve", "ask", "keep_refusals", "refuse", "time_out", "weigh"]
 
 ASKED = "approval asked"
+APPROVED = "approved"
 REFUSED = "refused"
 TIMED_OUT = "approval timed out"
 _WAIT = (
@@ -73,23 +75,29 @@ def approve(rt: Runtime, by: str | None = None) -> dict[str, Any]:
     told = weigh(rt) if rt.program.approval.waits else {}
     parts = {False: "ordinary", True: "urgent"}
     within = [urgent for urgent, part in parts.items() if not told.get(part)]
+    account = rt.run().account
     with rt.ledger.begin() as conn:
+        alone(conn, account)
         open_ = _unanswered(rt) & changes.c.urgent.in_(within)
         n = conn.execute(update(changes).where(open_).values(approved=True)).rowcount
         waiting = _count(conn, _unanswered(rt))
         if n:
             detail = {"approved": n, "by": "no threshold", "waiting": waiting}
-            runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "approved", detail)
+            runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", APPROVED, detail)
     return _told(n, waiting, told["why"] if waiting else [])
 
 
 def _approve_all(rt: Runtime, by: str) -> dict[str, Any]:
+    run = rt.run()
     with rt.ledger.begin() as conn:
-        _same_as_asked(rt, conn)
-        _sign(rt, conn, "approved", by, "")
-        n = conn.execute(update(changes).where(_unanswered(rt)).values(approved=True)).rowcount
+        alone(conn, run.account)
+        _same_as_asked(rt, conn, run)
+        _sign(rt, conn, run, Answer(APPROVED, by, ""))
+        n = conn.execute(update(changes).where(planned(run)).values(approved=True)).rowcount
+        # What urgent changes have used up of the time to wait for proof is given back.
+        runs.set_run(conn, rt.run_id, deadline=None)
         detail = {"approved": n, "by": by}
-        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "approved", detail)
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", APPROVED, detail)
     return _told(n, 0, []) | {"by": by}
 
 
@@ -101,13 +109,14 @@ def _told(approved: int, waiting: int, why: list[str]) -> dict[str, Any]:
 
 
 def refuse(rt: Runtime, by: str, why: str = "") -> dict[str, Any]:
-    """Hold every planned change that is not approved as approval_refused, with who refused it."""
+    """Hold the changes that a person was asked about as approval_refused, with who refused them."""
+    run = rt.run()
     with rt.ledger.begin() as conn:
-        _sign(rt, conn, REFUSED, by, why)
-        ids = conn.scalars(select(changes.c.id).where(_unanswered(rt))).all()
+        _sign(rt, conn, run, Answer(REFUSED, by, why))
+        ids = conn.scalars(select(changes.c.id).where(planned(run))).all()
         n = _hold(rt, conn, dict.fromkeys(ids, _refusal(by, why)))
         detail = {"refused": n, "by": by, "why": why}
-        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", "refused", detail)
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", REFUSED, detail)
     return {"refused": n, "by": by}
 
 
@@ -173,17 +182,26 @@ def _count(conn: Connection, which: ColumnElement[bool]) -> int:
     return int(conn.scalar(select(func.count()).select_from(changes).where(which)) or 0)
 
 
-def _sign(rt: Runtime, conn: Connection, answer: str, by: str, why: str) -> None:
+class Answer(NamedTuple):
+    """What a person said about a plan, who, and why."""
+
+    said: str
+    by: str
+    why: str
+
+
+def _sign(rt: Runtime, conn: Connection, run: Run, answer: Answer) -> None:
     """Keep a person's answer beside every change that it is about."""
     names = ("change_id", "run_id", "answer", "answered_by", "answered_at", "reason")
     at = literal(rt.clock.now(), approvals.c.answered_at.type)
     rows = select(
-        changes.c.id, changes.c.run_id, literal(answer), literal(by[:255]), at, literal(why)
-    ).where(_unanswered(rt))
+        *(changes.c.id, changes.c.run_id, literal(answer.said)),
+        *(literal(answer.by[:255]), at, literal(answer.why)),
+    ).where(planned(run))
     conn.execute(insert(approvals).from_select(list(names), rows))
 
 
-def _same_as_asked(rt: Runtime, conn: Connection) -> None:
+def _same_as_asked(rt: Runtime, conn: Connection, run: Run) -> None:
     asked = conn.scalar(
         select(events.c.detail)
         .where(
@@ -195,7 +213,9 @@ def _same_as_asked(rt: Runtime, conn: Connection) -> None:
         .order_by(events.c.id.desc())
         .limit(1)
     )
-    if asked is not None and asked["fingerprint"] != fingerprint_of(conn, rt.run()):
+    if not _count(conn, planned(run)):
+        return
+    if asked is not None and asked["fingerprint"] != fingerprint_of(conn, run):
         raise PlanMovedError(
             f"the plan of {rt.run_id} is not the one that was shown ({asked['changes']} changes); "
             "nothing was approved: look at the new plan and answer again"

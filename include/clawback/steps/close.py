@@ -12,14 +12,17 @@ from clawback.ledger import lines as stock
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState
 from clawback.ledger.runs import Run
-from clawback.ledger.store import Ledger
+from clawback.ledger.store import Ledger, alone
 from clawback.ledger.tables import changes, return_lines, run_lines
 from clawback.reconcile.books import Head, Row, balance
 from clawback.reconcile.outcomes import Outcome
 from clawback.steps.closing import book_rows, lines_after, settle
+from clawback.steps.recovered import unexplained_money
 from clawback.steps.runtime import Runtime
 
-_AFTER_PLAN = {"approve_changes", "prove_account", "submit_changes", "confirm_changes"}
+_AFTER_PLAN = {
+    *("approve_changes", "submit_urgent", "prove_account", "submit_changes", "confirm_changes")
+}
 """Tasks whose failure leaves the plan whole."""
 _NOT_PLANNED = "the run ended before its orders were planned; the next run takes them up"
 
@@ -49,10 +52,10 @@ def close(rt: Runtime, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
             runs.note(conn, run.id, rt.clock.now(), ("run", run.id), "open", "closed")
     else:
         told = run.books
-    if told["unexplained"] or not balanced(told):
+    if not balanced(told):
         raise BooksDoNotBalanceError(
-            f"the books of {run.id} do not balance: {told['unexplained']} lines are unexplained; "
-            "nothing of this run can be believed: see docs/runbook.md, and do not clear it"
+            f"the books of {run.id} do not balance: {_unexplained(told)}; nothing of this run can "
+            "be believed: see docs/runbook.md, and do not clear it"
         )
     if failed_tasks:
         raise RunFailedError(
@@ -63,10 +66,21 @@ def close(rt: Runtime, failed_tasks: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def balanced(books: Mapping[str, Any]) -> bool:
-    """Whether lines read and carried in are the sum over outcomes, and nothing is unexplained."""
+    """Whether lines read and carried in are the sum over outcomes, and nothing is unexplained.
+
+    Books of earlier versions say nothing of unexplained money.
+    """
     ended = sum(part["lines"] for part in books["outcomes"].values())
     taken_up = books["read"] + books["carried_in"]
-    return bool(books["unexplained"] == 0 and books["lines"] == ended == taken_up)
+    whole = books["unexplained"] == 0 and not books.get("unexplained_money")
+    return bool(whole and books["lines"] == ended == taken_up)
+
+
+def _unexplained(books: Mapping[str, Any]) -> str:
+    """What is wrong with some books."""
+    off = books.get("unexplained_money") or {}
+    money = "".join(f" and {amount} {currency}" for currency, amount in off.items())
+    return f"{books['unexplained']} lines{money} are unexplained"
 
 
 def load_books(ledger: Ledger, run_id: str) -> dict[str, Any]:
@@ -121,13 +135,17 @@ def _count(rt: Runtime, run: Run) -> dict[str, Any]:
             carried_in=_carried_in(conn, run),
         )
         requests, tally = runs.requests_of(conn, run.id), _tally(conn, run)
-    return balance(head, _rows(rt, run), changes=tally, requests=requests).to_json()
+    told = balance(head, _rows(rt, run), changes=tally, requests=requests).to_json()
+    with rt.ledger.read() as conn:
+        off = unexplained_money(conn, run, told)
+    return told | {"unexplained_money": off}
 
 
 def _rows(rt: Runtime, run: Run) -> Iterator[Row]:
     last = 0
     while True:
         with rt.ledger.begin() as conn:
+            alone(conn, f"lines of {run.program}")
             lines = lines_after(conn, run, last)
             fresh = settle(conn, run, lines)
         if not lines:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
@@ -121,14 +121,23 @@ class Looker:
             return False
         verdict = self._judge(row, action, reply, seen=seen)
         if verdict is Judgement.DOUBT:
-            read_items_of(self._rt, self._client, self._run.account, row["action_id"])
-            action, _ = self._action(row)
-            verdict = Judgement.WAITING
-            if action is not None:
-                verdict = self._judge(row, action, reply, seen=True)
+            action, verdict = self._look_closely(row, reply)
         if verdict in {Judgement.WAITING, Judgement.DOUBT} or action is None:
             return False
         return self._end(row, action, verdict, reply)
+
+    def _look_closely(
+        self, row: RowMapping, reply: Reply | None
+    ) -> tuple[Action | None, Judgement]:
+        """Judge one change by its action's Items; it goes on waiting where they are not shown."""
+        try:
+            read_items_of(self._rt, self._client, self._run.account, row["action_id"])
+        except Refused:
+            return None, Judgement.WAITING
+        action, _ = self._action(row)
+        if action is None:
+            return None, Judgement.WAITING
+        return action, self._judge(row, action, reply, seen=True)
 
     def _judge(
         self, row: RowMapping, action: Action, reply: Reply | None, *, seen: bool
@@ -144,11 +153,21 @@ class Looker:
             if verdict is Judgement.CONFIRMED:
                 self.counts["confirmed"] += settle.confirm(conn, step, row, action)
                 return True
+            if verdict is Judgement.NO_EFFECT and self._undone(conn, row):
+                self.counts["contested"] += settle.contest(conn, step, row)
+                return True
             error = ("no_effect", "impact.com completed the submission and changed nothing")
             if verdict is not Judgement.NO_EFFECT and reply is not None:
                 error = (reply.error_type, reply.error_reason)
             self.counts["rejected"] += settle.reject(conn, step, row, error)
         return True
+
+    def _undone(self, conn: Connection, row: RowMapping) -> bool:
+        """Whether the updates show that a change took effect, and that the action rose after it."""
+        found = stock.update_rows(conn, self._run.account, [row["action_id"]])
+        since = [u for u in found.get(row["action_id"], ()) if u["updated_at"] >= row["sent_at"]]
+        ours = [n for n, u in enumerate(since) if _lowers(u) and u["disposition"] == row["reason"]]
+        return bool(ours) and any(u["delta_amount"] > 0 for u in since[ours[0] + 1 :])
 
     def _action(self, row: RowMapping) -> tuple[Action | None, bool]:
         """The action as last listed, its items as far as the update rows since tell them."""
@@ -205,14 +224,15 @@ class Looker:
     def _lost(self, row: RowMapping) -> bool:
         """Whether a change that nothing shows will not come any more.
 
-        impact.com does not know its submission though the deadline of its run is long past, or
-        has kept it in the queue for longer than the program waits.
+        impact.com does not know its submission though that is long ago, or has kept it in the
+        queue for longer than the program waits. What counts is when it was last sent.
         """
-        pace, age = self._rt.program.confirm, self._now - row["sent_at"]
-        if age < timedelta(minutes=pace.deadline_minutes):
-            return False
         with self._rt.ledger.read() as conn:
             sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        last = max((s["sent_at"] for s in sent), default=row["sent_at"])
+        pace, age = self._rt.program.confirm, self._now - last
+        if age < timedelta(minutes=pace.deadline_minutes):
+            return False
         unknown = any(s["error_type"] == UNKNOWN for s in sent)
         return unknown or age >= timedelta(hours=pace.give_up_hours)
 
@@ -265,6 +285,10 @@ def _together(replies: Sequence[Reply]) -> Reply:
     """The replies to all requests of one change as one: the first error counts."""
     failed = [r for r in replies if r.error_type or r.error_reason]
     return failed[0] if failed else replies[0]
+
+
+def _lowers(update: RowMapping) -> bool:
+    return bool(update["delta_amount"] < 0 or update["delta_payout"] < 0)
 
 
 def _touched_since(history: Sequence[RowMapping], row: RowMapping) -> bool:

@@ -17,18 +17,17 @@ from clawback.ledger.tables import actions, programs, return_lines
 from clawback.program import Program
 from clawback.reconcile.outcomes import Hold, Outcome
 from clawback.reconcile.resolve import normalise
+from clawback.steps.verbs import VERBS, WITHDRAW
 
-VERBS = {
-    "pick_action": "work on the action named as the value, of those that carry the order",
-    "accept_baseline": "take what 'impact' (or 'warehouse') says was sold, where they differ",
-    "ignore": "count nothing: the value is a return id, a hold reason, or empty for every hold",
-    "retry": "try once more; the value is an ActionId, or empty for every action of the order",
-    "stand_back": "leave an action to whoever changed it; the value as for retry",
-}
-"""What a person may answer, and what each means."""
-WITHDRAW = "withdraw"
+__all__ = ["VERBS", "WITHDRAW", "DecisionError", "decide", "decide_all", "decide_held"]
+
 BASELINES = ("impact", "warehouse")
 _OPPOSITE = {"retry": "stand_back", "stand_back": "retry"}
+IGNORE = "ignore"
+_REFUSED = (
+    "a change that a person refused stays held, whatever is ignored: answer retry to let it go "
+    "after all, or ignore with the return id as the value to count the return no more"
+)
 _SHOWN = 20
 
 
@@ -65,22 +64,77 @@ def decide(  # noqa: PLR0913 - a decision is these things
     decision replaces those that it contradicts. Raises DecisionError where the order is not
     known, the value names nothing of it, or reason or name are missing.
     """
+    [kept] = decide_all(ledger, program, [order_id], verb, value, reason=reason, by=by, now=now)
+    return kept
+
+
+def decide_all(  # noqa: PLR0913 - as decide, for several orders
+    ledger: Ledger,
+    program: Program,
+    order_ids: Iterable[str],
+    verb: str,
+    value: str = "",
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+    dry_run: bool = False,
+) -> list[dict[str, Any]]:
+    """The same decision on each of some orders, on all of them or on none.
+
+    A dry run checks all of them and keeps nothing. Raises DecisionError as decide does.
+    """
     _need("a reason (--reason)", reason)
     _need("who decides (--by)", by)
+    answer, why = (verb, value.strip()), (reason, by)
+    orders = list(dict.fromkeys(order_ids))
+    if dry_run:
+        with ledger.read() as conn:
+            return [_Answer.to(conn, program, order, answer).told(why) for order in orders]
     with ledger.begin() as conn:
+        found = [_Answer.to(conn, program, order, answer) for order in orders]
+        return [one.told(why) | {"id": one.keep(conn, why, now)} for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A decision on an order that was checked, and the decisions that it takes the place of."""
+
+    known: _Known
+    verb: str
+    value: str
+    ids: list[int]
+
+    @classmethod
+    def to(
+        cls, conn: Connection, program: Program, order_id: str, answer: tuple[str, str]
+    ) -> _Answer:
+        verb, value = answer
         known = _known(conn, program, order_id)
         standing = book.standing(conn, known.program, [known.order_key]).get(known.order_key, [])
         if verb == WITHDRAW:
-            ids = _to_withdraw(standing, value.strip(), order_id)
-            decision = None
-        else:
-            value = _checked(known, verb, value.strip())
-            ids = [row["id"] for row in _contradicted(known, standing, verb, value)]
-            decision = book.add(conn, _row(known, (verb, value), (reason, by), now))
-        book.withdraw(conn, ids, by, now)
-        told = {"verb": verb, "value": value, "by": by, "reason": reason, "withdrawn": ids}
-        runs.note(conn, "", now, ("order", known.order_key), "", "decided", told)
-    return told | {"id": decision, "program": known.program, "order_id": known.order_id}
+            return cls(known, verb, value, _to_withdraw(standing, value, order_id))
+        value = _checked(known, verb, value)
+        ids = [row["id"] for row in _contradicted(known, standing, verb, value)]
+        return cls(known, verb, value, ids)
+
+    def keep(self, conn: Connection, why: tuple[str, str], now: datetime) -> int | None:
+        """Write it into the ledger; the decision's number, None where one was taken back."""
+        decision = None
+        if self.verb != WITHDRAW:
+            decision = book.add(conn, _row(self.known, (self.verb, self.value), why, now))
+        book.withdraw(conn, self.ids, why[1], now)
+        subject = ("order", self.known.order_key)
+        runs.note(conn, "", now, subject, "", "decided", self._said(why))
+        return decision
+
+    def told(self, why: tuple[str, str]) -> dict[str, Any]:
+        named = {"program": self.known.program, "order_id": self.known.order_id}
+        return self._said(why) | {"id": None} | named
+
+    def _said(self, why: tuple[str, str]) -> dict[str, Any]:
+        said = {"verb": self.verb, "value": self.value, "reason": why[0], "by": why[1]}
+        return said | {"withdrawn": self.ids}
 
 
 def decide_held(  # noqa: PLR0913 - as decide, for all orders of one hold
@@ -93,8 +147,9 @@ def decide_held(  # noqa: PLR0913 - as decide, for all orders of one hold
     reason: str,
     by: str,
     now: datetime,
+    dry_run: bool = False,
 ) -> list[dict[str, Any]]:
-    """The same decision on every order that has a line held for one reason, order by order.
+    """The same decision on every order that has a line held for one reason, all or none.
 
     Raises DecisionError for a hold that is none, or where no order is held so.
     """
@@ -108,10 +163,10 @@ def decide_held(  # noqa: PLR0913 - as decide, for all orders of one hold
         orders = conn.scalars(here.distinct().order_by(return_lines.c.order_id)).all()
     if not orders:
         raise DecisionError(f"program {program.name!r} has no order that is held as {hold}")
-    return [
-        decide(ledger, program, order, verb, value, reason=reason, by=by, now=now)
-        for order in orders
-    ]
+    if hold == Hold.APPROVAL_REFUSED and verb == IGNORE:
+        raise DecisionError(_REFUSED)
+    who: dict[str, Any] = {"reason": reason, "by": by, "now": now, "dry_run": dry_run}
+    return decide_all(ledger, program, orders, verb, value, **who)
 
 
 def decisions_of(ledger: Ledger, program: Program, order_id: str) -> list[dict[str, Any]]:
@@ -178,9 +233,11 @@ def _checked(known: _Known, verb: str, value: str) -> str:
         raise DecisionError(f"{verb!r} is no decision; take one of {', '.join(VERBS)}, {WITHDRAW}")
     if verb == "accept_baseline":
         return _one_of(value or BASELINES[0], BASELINES, "accept_baseline takes as its value")
-    if verb == "ignore":
+    if verb == IGNORE:
         if not value:
             return value
+        if value == Hold.APPROVAL_REFUSED:
+            raise DecisionError(_REFUSED)
         allowed = (*sorted(known.returns), *(hold.value for hold in Hold))
         return _one_of(value, allowed, f"order {known.order_id} has as returns and holds")
     if not value and verb != "pick_action":

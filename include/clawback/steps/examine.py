@@ -28,6 +28,7 @@ from clawback.reconcile.facts import Rules
 from clawback.reconcile.resolve import impact_sku, normalise
 from clawback.steps.chart import Chart
 from clawback.steps.compare import Match, match
+from clawback.steps.findings import say_campaign, say_clock, say_foreign
 from clawback.steps.meter import Meter
 from clawback.warehouse.contract import ReturnRow
 
@@ -39,8 +40,6 @@ NO_BATCH = "A-clawback-doctor"
 """A submission that does not exist: 404 says that the token may ask for one."""
 _SPAN = timedelta(days=28)
 _DAY = timedelta(days=1)
-_SKEW = timedelta(minutes=1)
-_MUCH_SKEW = timedelta(minutes=10)
 _ENOUGH = 20
 _FEW = 0.5
 _MANY_LOCKED = 0.1
@@ -88,7 +87,7 @@ class Examination:
         name = company.name or self.account.account_sid
         self.chart.ok("credentials", f"accepted; the account is {name}'s")
         if company.currency and company.currency != self.program.currency:
-            self._foreign(f"the account is kept in {company.currency}", company.currency)
+            say_foreign(self.chart, self.program.currency, company.currency, "the account is kept")
         return True
 
     def _campaign(self, client: ImpactClient) -> None:
@@ -99,12 +98,7 @@ class Examination:
             said = f"the account's programs cannot be listed ({_short(error)})"
             self.chart.warn("campaign", said, "see below whether its actions are listed")
             return
-        if campaign in known:
-            self.chart.ok("campaign", f"{campaign} is {known[campaign] or 'there'}")
-            return
-        there = ", ".join(f"{i} ({name})" for i, name in list(known.items())[:10]) or "none"
-        said = f"the account has no campaign {campaign}; it has {there}"
-        self.chart.fail("campaign", said, "set campaign_id in the program file to one of them")
+        say_campaign(self.chart, campaign, known)
 
     def _lists(self, client: ImpactClient) -> None:
         window = self._window()
@@ -175,7 +169,7 @@ class Examination:
         main = seen.most_common(1)[0][0]
         other = sum(n for currency, n in rows.items() if currency != mine)
         if mine not in seen:
-            self._foreign(f"recent actions are in {', '.join(sorted(seen))}", main)
+            say_foreign(self.chart, mine, main, "recent actions are")
         elif other:
             self.chart.warn(
                 "currency",
@@ -184,10 +178,6 @@ class Examination:
             )
         else:
             self.chart.ok("currency", f"program, actions and warehouse agree on {mine}")
-
-    def _foreign(self, said: str, currency: str) -> None:
-        mend = f"set currency: {currency} in the program file"
-        self.chart.fail("currency", f"{said}, the program in {self.program.currency}", mend)
 
     def _order_ids(self, page: Page[Action]) -> None:
         how = self.program.order_ids.rules()
@@ -258,16 +248,7 @@ class Examination:
         return sum(moment >= lock for lock, moment in known), len(known)
 
     def _clock(self, meter: Meter) -> None:
-        if meter.skew is None:
-            self.chart.skip(("clock",), "impact.com did not say what time it is")
-            return
-        off = abs(meter.skew)
-        said = f"this clock and impact.com's differ by {off.total_seconds():.0f} s"
-        if off <= _SKEW:
-            self.chart.ok("clock", said)
-            return
-        say = self.chart.fail if off > _MUCH_SKEW else self.chart.warn
-        say("clock", said, "let this machine keep its time by NTP, and look at CLAWBACK_NOW")
+        say_clock(self.chart, meter.skew)
 
     def _budget(self, meter: Meter) -> None:
         limit, left = meter.limits.limit, meter.limits.remaining

@@ -11,18 +11,19 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
-from clawback.impact.errors import RateLimited
+from clawback.impact.errors import RateLimited, Refused
 from clawback.ledger import changes as book
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json
 from clawback.ledger.knowledge import SHAPE, facts_of, save_facts
 from clawback.ledger.runs import Run
+from clawback.ledger.store import alone
 from clawback.ledger.tables import changes
 from clawback.money import minor_unit
 from clawback.reconcile.evidence import learn
 from clawback.reconcile.facts import Learned, Observed, Request, Verb
 from clawback.reconcile.outcomes import Hold
-from clawback.reconcile.shapes import canary_requests
+from clawback.reconcile.shapes import ITEM, QUANTITY, canary_requests, probe_request
 from clawback.steps.confirm import confirm
 from clawback.steps.fresh import ListingBusyError, keep_fresh
 from clawback.steps.known import what_is_known
@@ -81,9 +82,11 @@ class Prover:
         if not canary:
             return Progress(done=True)
         ids = [row["id"] for row in canary]
+        self._sender.probe = self._probe(canary)
         self._sender.finish(None)
         for row in self._sender.due(None, ids):
             self._sender.send(row)
+        self._sender.plan_again()
         looked = confirm(self._rt, self._client, ids)
         for row in self._canary():
             self._study(row)
@@ -106,6 +109,7 @@ class Prover:
                 if rows and len(chosen) < self._rt.program.canary:
                     chosen.append(rows.pop(0)["id"])
         with self._rt.ledger.begin() as conn:
+            alone(conn, self._run.account)
             conn.execute(update(changes).where(changes.c.id.in_(chosen)).values(canary=True))
         return self._canary()
 
@@ -129,6 +133,23 @@ class Prover:
         desired, verb = desired_from_json(row["desired"]), Verb(row["verb"])
         return canary_requests(desired, row["action_id"], row["reason"], verb, action)
 
+    def _probe(self, canary: Sequence[RowMapping]) -> str | None:
+        """The change that shows whether amounts follow quantities; none where that is known.
+
+        One of several of its shape, so that the others prove the full form in the same canary.
+        """
+        known = self._known.amount_follows_quantity is not None
+        if known or any(row["attempts"] for row in canary):
+            return None
+        fit = [row["id"] for row in canary if self._may_probe(row)]
+        return fit[0] if len(fit) > 1 else None
+
+    def _may_probe(self, row: RowMapping) -> bool:
+        with self._rt.ledger.read() as conn:
+            action = load_action(conn, self._run.account, row["action_id"])
+        desired, verb = desired_from_json(row["desired"]), Verb(row["verb"])
+        return bool(probe_request(desired, row["action_id"], row["reason"], verb, action))
+
     def _study(self, row: RowMapping) -> None:
         """Learn from one change of the canary what its action's Items now say."""
         state = ChangeState(row["state"])
@@ -138,10 +159,15 @@ class Prover:
         ended = state is ChangeState.CONFIRMED or (state is ChangeState.QUEUED and complete)
         if not ended or row["verb"] != Verb.MODIFY or not desired_from_json(row["desired"]).items:
             return
-        read_items_of(self._rt, self._client, self._run.account, row["action_id"])
+        try:
+            read_items_of(self._rt, self._client, self._run.account, row["action_id"])
+        except Refused:
+            return  # an action that is not shown any more teaches nothing
         self._learn(row, sent)
         partial = False in {self._known.indexed_items, self._known.indexed_amounts}
+        partial = partial or sent[-1]["shape"] == QUANTITY
         if partial and state is ChangeState.QUEUED and row["attempts"] < MAX_ATTEMPTS:
+            self._sender.probe = None
             self._sender.resend(row)
 
     def _learn(self, row: RowMapping, sent: Sequence[RowMapping]) -> None:
@@ -185,6 +211,8 @@ class Prover:
                 with self._rt.ledger.begin() as conn:
                     proved = {SHAPE + shape: True}
                     save_facts(conn, self._run.account, proved, {"run": self._run.id}, now)
+                if shape == QUANTITY and self._known.amount_follows_quantity is None:
+                    self._hold(ITEM)  # the amount came out neither as it was nor as it should
             elif states & {ChangeState.REJECTED, ChangeState.LOCKED}:
                 self._hold(shape)
             elif states & {ChangeState.QUEUED, ChangeState.SENDING}:
@@ -206,5 +234,6 @@ class Prover:
     def _leave_planned(self) -> None:
         """Take the approval back: the next run goes on when the canary has been seen."""
         with self._rt.ledger.begin() as conn:
+            alone(conn, self._run.account)
             mine = (changes.c.run_id == self._run.id) & (changes.c.state == ChangeState.PLANNED)
-            conn.execute(update(changes).where(mine).values(approved=None))
+            conn.execute(update(changes).where(mine).values(approved=False))

@@ -42,6 +42,7 @@ from clawback.steps.reset_guard import (
     fingerprint_of,
     order_ids_of,
 )
+from clawback.steps.reset_told import markdown
 from clawback.steps.runtime import Progress, Runtime
 from clawback.steps.sync import read_items_of
 
@@ -316,16 +317,3 @@ def _undone(row: RowMapping, found: Action) -> bool:
 def _need_reason(reason: str) -> None:
     if not reason.strip():
         raise ResetError("a reset needs a reason; it is kept in the ledger for whoever asks")
-
-
-def markdown(told: dict[str, Any]) -> str:
-    """A preview, for the person who is to approve it."""
-    rows = [
-        f"| {a['order_id']} | {a['action_id']} | {a['state']} {a['amount']} {a['currency']} "
-        f"| {a['original_amount'] or '?'} | {', '.join(a['items']) or '-'} |"
-        for a in told["actions"]
-    ]
-    head = [f"**Reset {len(told['actions'])} actions** ({told['reason']})", "", WARNING, ""]
-    table = ["| order | action | now | back to | items |", "|---|---|---:|---:|---|", *rows]
-    refused = [f"- {a['action_id']} is left alone: {a['why']}" for a in told["refused"]]
-    return "\n".join([*head, *(table if rows else []), *([""] if refused else []), *refused])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from clawback.clock import Clock
 from clawback.ledger import runs
@@ -76,5 +78,9 @@ class Runtime:
         """An order id in the form in which warehouse and impact.com are compared."""
         return normalise(order_id, self.program.order_ids.rules())
 
+    def order_keys(self) -> Callable[[str], str]:
+        """`order_key` for many orders: the program's rules are read once."""
+        return partial(normalise, how=self.program.order_ids.rules())
+
     def listing(self, account: str, at: datetime) -> Listing:
-        return Listing(account, self.run_id, at, self.order_key)
+        return Listing(account, self.run_id, at, self.order_keys())

@@ -12,10 +12,12 @@ from clawback.ledger import changes as book
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
 from clawback.ledger.codec import desired_from_json, items_from_json, merge_settled
+from clawback.ledger.store import alone
 from clawback.ledger.tables import change_lines
 from clawback.money import minor_unit, share
 from clawback.reconcile.evidence import is_final, judge, payout_surprise
 from clawback.reconcile.facts import Action, Desired, Item, Judgement, Observed, Reply
+from clawback.reconcile.outcomes import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def confirm(conn: Connection, step: Step, row: RowMapping, action: Action) -> bo
         "after_payout": action.payout,
         "settled_at": step.at,
     }
+    alone(conn, row["account"])
     if not book.move(conn, row["id"], step, **values):
         return False
     _share(conn, row, action)
@@ -108,6 +111,7 @@ def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]
     became = ChangeState.LOCKED if final else ChangeState.REJECTED
     said = f"{kind}: {reason}" if kind and reason else kind or reason
     ended = replace(step, became=became)
+    alone(conn, row["account"])
     if not book.move(conn, row["id"], ended, error=said, settled_at=step.at):
         return False
     refused = {
@@ -116,10 +120,43 @@ def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]
         "error": said,
         "final": final,
     }
+    _tell_part(conn, ended, row)
     stock.set_action(conn, row["account"], row["action_id"], refused=refused)
     detail = {"error_type": kind, "error_reason": reason}
     book.add_evidence(conn, step.run_id, row["id"], step.at, "submission", became.value, detail)
     return True
+
+
+def _tell_part(conn: Connection, step: Step, row: RowMapping) -> None:
+    """Note a refused change of which a part took effect: its money is in no books as recovered."""
+    known = stock.action_rows(conn, row["account"], [row["action_id"]]).get(row["action_id"])
+    if known is not None and known["payout"] < row["before_payout"]:
+        told = {"before": str(row["before_payout"]), "seen": str(known["payout"])}
+        subject = ("change", row["id"])
+        runs.note(conn, step.run_id, step.at, subject, step.became, "partial_effect", told)
+
+
+def contest(conn: Connection, step: Step, row: RowMapping) -> bool:
+    """Hold a change whose effect came about and was undone by somebody before it was seen.
+
+    The action counts as settled by us, so that it stays held until a person decides.
+    """
+    ended = replace(step, became=ChangeState.REFUSED)
+    values = {"hold": Hold.CONTESTED.value, "error": _UNDONE, "settled_at": step.at}
+    alone(conn, row["account"])
+    if not book.move(conn, row["id"], ended, **values):
+        return False
+    known = stock.action_rows(conn, row["account"], [row["action_id"]], lock=True)
+    settled = merge_settled(known[row["action_id"]]["settled"], desired_from_json(row["desired"]))
+    stock.set_action(conn, row["account"], row["action_id"], settled=settled)
+    book.add_evidence(conn, step.run_id, row["id"], step.at, "updates", "undone", {})
+    return True
+
+
+_UNDONE = (
+    "our change took effect, and somebody raised the action again before it was confirmed; find "
+    "out why, then answer retry to lower it again or stand_back to leave it"
+)
 
 
 def _share(conn: Connection, row: RowMapping, action: Action) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
@@ -19,7 +19,8 @@ from clawback.ledger.codec import desired_from_json
 from clawback.ledger.runs import Run
 from clawback.money import ZERO
 from clawback.reconcile.facts import Action, Desired, Judgement, Learned, Request, Verb
-from clawback.reconcile.shapes import canary_requests, requests_for
+from clawback.reconcile.shapes import canary_requests, probe_request, requests_for
+from clawback.steps.again import plan_again, stale_actions
 from clawback.steps.fresh import MAX_AGE, ListingBusyError, keep_fresh
 from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
@@ -33,12 +34,15 @@ AT_START = timedelta(minutes=2)
 ACCEPTED = frozenset({"queued", "complete"})
 
 
-def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
-    """Send the approved changes of one shard, those that lock first first.
+def submit(
+    rt: Runtime, client: ImpactClient, shard: int | None, *, urgent: bool = False
+) -> Progress:
+    """Send the approved changes of one shard (None: of all), those that lock first first.
 
-    Not done when the budget is spent: called again, it goes on where it was. What an earlier
-    attempt left in doubt is read back before anything of it is sent again. Raises
-    AuthenticationError or PermissionDenied with every unsent change still planned.
+    With `urgent` only those that lock soon. Not done when the budget is spent: called again, it
+    goes on where it was. What an earlier attempt left in doubt is read back before anything of it
+    is sent again. What turns out to have moved since it was planned is dropped and planned again.
+    Raises AuthenticationError or PermissionDenied with every unsent change still planned.
     """
     run = rt.run()
     with rt.ledger.read() as conn:
@@ -47,9 +51,8 @@ def submit(rt: Runtime, client: ImpactClient, shard: int) -> Progress:
     try:
         sender.finish(shard)
         keep_fresh(rt, client, run, AT_START)
-        for row in sender.due(shard):
-            keep_fresh(rt, client, run, MAX_AGE)
-            sender.send(row)
+        sender.send_due(shard, urgent=urgent)
+        sender.send_due(shard, urgent=urgent)  # what was planned again on the way
         sender.finish(shard)
     except ListingBusyError as busy:
         return sender.later(busy.until, "listing")
@@ -66,6 +69,10 @@ class Sender:
     def __init__(self, rt: Runtime, client: ImpactClient, run: Run, known: Learned) -> None:
         self._rt, self._client, self._run, self._known = rt, client, run, known
         self.counts: Counter[str] = Counter(sent=0, dropped=0, rejected=0, in_doubt=0)
+        self.probe: str | None = None
+        """The change that is sent as its quantity alone, for what it teaches."""
+        self._moved: dict[str, int] = {}
+        """Orders whose changes were dropped, and the shard to plan them again in."""
 
     def known(self, learned: Learned) -> None:
         """Go on with what has just been learned of the account."""
@@ -82,6 +89,26 @@ class Sender:
             rows = book.in_state(conn, self._run.id, [ChangeState.PLANNED], shard=shard)
         return [row for row in rows if row["approved"] and (ids is None or row["id"] in ids)]
 
+    def send_due(self, shard: int | None, *, urgent: bool = False) -> None:
+        """Send what is due, listing anew whenever the listing has become old.
+
+        The order of a change that was dropped is planned again at once, to be sent next time.
+        """
+        for row in self.due(shard):
+            if row["urgent"] or not urgent:
+                keep_fresh(self._rt, self._client, self._run, MAX_AGE)
+                self.send(row)
+            self.plan_again()
+
+    def plan_again(self) -> None:
+        """Plan the orders anew whose changes were dropped, on items that are read anew."""
+        if not self._moved:
+            return
+        for action_id in stale_actions(self._rt, self._run, self._moved):
+            read_items_of(self._rt, self._client, self._run.account, action_id)
+        moved, self._moved = self._moved, {}
+        plan_again(self._rt, self._run, moved)
+
     def send(self, row: RowMapping) -> None:
         """Send one change, unless its action has moved or locked since it was planned."""
         now = self._rt.clock.now()
@@ -91,8 +118,7 @@ class Sender:
                 return
             action = load_action(conn, self._run.account, row["action_id"])
             if _stale(row, action) or _locked(action, now):
-                dropped = self._step(ChangeState.PLANNED, ChangeState.DROPPED)
-                self.counts["dropped"] += book.move(conn, row["id"], dropped)
+                self._drop(conn, row, ChangeState.PLANNED)
                 return
             sending = self._step(ChangeState.PLANNED, ChangeState.SENDING)
             values = {"attempts": row["attempts"] + 1, "sent_at": now, "run_id": self._run.id}
@@ -122,18 +148,29 @@ class Sender:
 
         A change is dropped, to be planned anew, if its action has locked; if nothing of it was
         accepted and its action has moved, since it was planned on what is no longer so; and if it
-        has been in doubt for longer than the program waits.
+        has been in doubt for longer than the program waits. One whose action impact.com does not
+        show any more is rejected.
         """
         for row in rows:
-            action = self._read_back(row)
+            try:
+                action = self._read_back(row)
+            except Refused as error:
+                self._refused(row, error)
+                continue
             if action is not None and _stands(row, action):
                 self._pass(row, ChangeState.SENDING, ChangeState.QUEUED)
             elif self._hopeless(row, action):
-                self._pass(row, ChangeState.SENDING, ChangeState.DROPPED)
-                self.counts["dropped"] += 1
+                with self._rt.ledger.begin() as conn:
+                    self._drop(conn, row, ChangeState.SENDING)
             elif row["attempts"] < MAX_ATTEMPTS:
                 self._pass(row, ChangeState.SENDING, ChangeState.SENDING, row["attempts"] + 1)
                 self._push(row, action)
+
+    def _drop(self, conn: Connection, row: RowMapping, was: ChangeState) -> None:
+        """Give a change up that is not what its action needs any more; its order is due again."""
+        if book.move(conn, row["id"], self._step(was, ChangeState.DROPPED)):
+            self.counts["dropped"] += 1
+            self._moved[row["order_key"]] = row["shard"]
 
     def _hopeless(self, row: RowMapping, action: Action | None) -> bool:
         now = self._rt.clock.now()
@@ -171,6 +208,12 @@ class Sender:
 
     def _requests(self, row: RowMapping, action: Action | None) -> tuple[Request, ...]:
         desired, verb = never_up(desired_from_json(row["desired"]), action), Verb(row["verb"])
+        if not (desired.reverse or desired.items or desired.amount is not None):
+            return ()  # it has come to stand there since
+        if row["id"] == self.probe:
+            alone = probe_request(desired, row["action_id"], row["reason"], verb, action)
+            if alone is not None:
+                return (alone,)
         if row["canary"] and self._known.indexed_items is None:
             return canary_requests(desired, row["action_id"], row["reason"], verb, action)
         return requests_for(desired, row["action_id"], row["reason"], verb, self._known, action)
@@ -185,7 +228,7 @@ class Sender:
             write = self._client.reverse if request.verb is Verb.REVERSE else self._client.modify
             receipt = write(form)
         except Refused as error:
-            self._refused(row, submission, error)
+            self._refused(row, error, submission)
             return False
         except (Unavailable, MalformedAnswer) as error:
             return self._failed(row, submission, error)
@@ -196,14 +239,15 @@ class Sender:
             book.set_submission(conn, submission, state="queued", batch_id=receipt.batch_id)
         return True
 
-    def _refused(self, row: RowMapping, submission: int, error: Refused) -> None:
-        said = f"{error.status}: {error.body}" if error.body else f"HTTP {error.status}"
+    def _refused(self, row: RowMapping, error: Refused, submission: int | None = None) -> None:
+        """End a change that impact.com will not make, with what it said."""
+        said = said_of(error)
+        values = {"error_type": str(error.status), "error_reason": said}
         with self._rt.ledger.begin() as conn:
-            book.set_submission(
-                conn, submission, state="refused", error_type=str(error.status), error_reason=said
-            )
-            reject(conn, self._step(ChangeState.SENDING, ChangeState.REJECTED), row, ("", said))
-        self.counts["rejected"] += 1
+            if submission is not None:
+                book.set_submission(conn, submission, state="refused", **values)
+            step = self._step(ChangeState.SENDING, ChangeState.REJECTED)
+            self.counts["rejected"] += reject(conn, step, row, ("", said))
 
     def _failed(
         self, row: RowMapping, submission: int, error: Unavailable | MalformedAnswer
@@ -233,6 +277,11 @@ class Sender:
 
     def _step(self, was: ChangeState, became: ChangeState) -> Step:
         return Step(self._run.id, self._rt.clock.now(), was, became)
+
+
+def said_of(error: Refused) -> str:
+    """What impact.com said when it refused."""
+    return f"{error.status}: {error.body}" if error.body else f"HTTP {error.status}"
 
 
 def never_up(desired: Desired, action: Action | None) -> Desired:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,19 +11,24 @@ from sqlalchemy import Connection, select, update
 
 from clawback.impact.client import ImpactClient
 from clawback.impact.errors import TooManyPages, Unavailable
-from clawback.impact.models import ActionItem, BadRow
+from clawback.impact.models import Action, ActionItem, ActionUpdate, BadRow, Page
 from clawback.impact.windows import Window, WindowField, halve, merge_windows, reach_of, union
 from clawback.ledger import actions as stock
-from clawback.ledger import runs
+from clawback.ledger import bulk, runs
 from clawback.ledger.actions import Listing
 from clawback.ledger.runs import Run
+from clawback.ledger.standing import has_moved, set_worked_out, standing
 from clawback.ledger.store import chunks
 from clawback.ledger.tables import actions
 from clawback.reconcile.facts import ActionState, Item
-from clawback.reconcile.originals import UpdateRow, items_from_updates, merge_items
+from clawback.reconcile.originals import merge_items
 from clawback.steps import scope
+from clawback.steps.ahead import uncollected
+from clawback.steps.rebuild import Subject, work_out
 from clawback.steps.runtime import Runtime
 
+SLICE = 5_000
+"""So many rows of a page are written at once; others may write in between."""
 OVERLAP = timedelta(minutes=30)
 """How far an incremental listing reaches back before the last one: clocks and queues differ."""
 _SERVER_FAULT = 500
@@ -43,7 +48,8 @@ def sync(rt: Runtime, client: ImpactClient) -> dict[str, Any]:
         covered = stock.covered(conn, run.account, rt.program.campaign_id)
     for window in merge_windows(spans, covered=covered, earliest=reach_of(now) + OVERLAP):
         listing = rt.listing(run.account, rt.clock.now())
-        _list(rt, client, listing, window, counts)
+        with uncollected():
+            _list(rt, client, listing, window, counts)
         covered = union([*covered, window.span])
         with rt.ledger.begin() as conn:
             stock.cover(conn, listing, rt.program.campaign_id, covered)
@@ -69,7 +75,8 @@ def refresh(rt: Runtime, client: ImpactClient, counts: Counter[str] | None = Non
     listing, before = rt.listing(run.account, now), cursor["listed_to"]
     told = counts if counts is not None else Counter[str]()
     for window in merge_windows([(before - OVERLAP, now)], field=WindowField.UPDATED):
-        _list(rt, client, listing, window, told)
+        with uncollected():
+            _list(rt, client, listing, window, told)
     with rt.ledger.begin() as conn:
         spans = stock.covered(conn, run.account, campaign)
         reached = [(start, now if end >= before else end) for start, end in spans]
@@ -81,86 +88,100 @@ def refresh(rt: Runtime, client: ImpactClient, counts: Counter[str] | None = Non
 def _list(
     rt: Runtime, client: ImpactClient, listing: Listing, window: Window, counts: Counter[str]
 ) -> None:
-    """List one window's actions and updates; a window that is too much is halved."""
-    try:
-        _list_whole(rt, client, listing, window, counts)
-    except (TooManyPages, Unavailable) as error:
-        gateway = isinstance(error, Unavailable) and (error.status or 0) >= _SERVER_FAULT
-        if not (gateway or isinstance(error, TooManyPages)):
-            raise
-        try:
-            halves = halve(window)
-        except ValueError:
-            raise error from None
-        for half in halves:
-            _list(rt, client, listing, half, counts)
-
-
-def _list_whole(
-    rt: Runtime, client: ImpactClient, listing: Listing, window: Window, counts: Counter[str]
-) -> None:
+    """List one window's updates, then its actions; a window that is too much is halved."""
     counts["windows"] += 1
     touched: set[str] = set()
-    for page in client.list_actions(window):
-        with rt.ledger.begin() as conn:
-            moved = stock.save_actions(conn, listing, page.rows)
-            _tell_bad(conn, listing, page.bad)
-        touched |= moved
-        counts.update(actions=len(page.rows), moved=len(moved), bad_rows=len(page.bad))
-    for updates in client.list_action_updates(window):
-        with rt.ledger.begin() as conn:
-            touched |= stock.save_updates(conn, listing.account, updates.rows)
-            _tell_bad(conn, listing, updates.bad)
-        counts.update(updates=len(updates.rows), bad_rows=len(updates.bad))
-    for some in chunks(sorted(touched)):
-        with rt.ledger.begin() as conn:
-            rebuild(conn, listing.account, some)
+    try:
+        for page in client.list_action_updates(window):
+            touched |= _keep_updates(rt, listing, page, counts)
+    except (TooManyPages, Unavailable) as error:
+        for half in _halves(window, error):
+            _list(rt, client, listing, half, counts)
+        _catch_up(rt, listing, touched)
+        return
+    for actions_page in _pages(client, window, counts):
+        _keep_actions(rt, listing, actions_page, touched, counts)
+    _catch_up(rt, listing, touched)
 
 
-def _tell_bad(conn: Connection, listing: Listing, bad: Sequence[BadRow]) -> None:
+def _pages(client: ImpactClient, window: Window, counts: Counter[str]) -> Iterator[Page[Action]]:
+    """The pages of a window's actions; rows may come again where it had to be halved."""
+    try:
+        yield from client.list_actions(window)
+    except (TooManyPages, Unavailable) as error:
+        for half in _halves(window, error):
+            counts["windows"] += 1
+            yield from _pages(client, half, counts)
+
+
+def _halves(window: Window, error: TooManyPages | Unavailable) -> tuple[Window, Window]:
+    """The halves of a window that was too much; raises the error if it is not that, or final."""
+    gateway = isinstance(error, Unavailable) and (error.status or 0) >= _SERVER_FAULT
+    if not (gateway or isinstance(error, TooManyPages)):
+        raise error
+    try:
+        return halve(window)
+    except ValueError:
+        raise error from None
+
+
+def _keep_updates(
+    rt: Runtime, listing: Listing, page: Page[ActionUpdate], counts: Counter[str]
+) -> set[str]:
+    touched: set[str] = set()
+    for some in chunks(page.rows, SLICE):
+        with rt.ledger.begin() as conn, bulk.roomy(conn):
+            touched |= stock.save_updates(conn, listing.account, some)
+    _tell_bad(rt, listing, page.bad)
+    counts.update(updates=len(page.rows), bad_rows=len(page.bad))
+    return touched
+
+
+def _keep_actions(
+    rt: Runtime, listing: Listing, page: Page[Action], touched: set[str], counts: Counter[str]
+) -> None:
+    """Keep a page of actions, and work out those that moved or were `touched` by an update."""
+    for some in chunks(page.rows, SLICE):
+        with rt.ledger.begin() as conn, bulk.roomy(conn):
+            counts["moved"] += _keep_some(conn, listing, some, touched)
+    _tell_bad(rt, listing, page.bad)
+    counts.update(actions=len(page.rows), bad_rows=len(page.bad))
+
+
+def _keep_some(
+    conn: Connection, listing: Listing, found: Sequence[Action], touched: set[str]
+) -> int:
+    before = standing(conn, listing.account, [a.id for a in found], lock=True)
+    subjects = {}
+    for action in found:
+        was = before.get(action.id)
+        if has_moved(action, was) or action.id in touched or (was is not None and was.stale):
+            subjects[action.id] = Subject(action.amount, action.creation_date, was)
+    told = work_out(conn, listing.account, subjects)
+    moved = stock.save_actions(conn, listing, found, before, told)
+    touched.difference_update(subjects)
+    return len(moved)
+
+
+def _catch_up(rt: Runtime, listing: Listing, touched: set[str]) -> None:
+    """Work out actions that have new updates and were not listed beside them."""
+    for some in chunks(sorted(touched), SLICE):
+        with rt.ledger.begin() as conn:
+            known = standing(conn, listing.account, some, lock=True)
+            subjects = {i: Subject(was.amount, was.created_at, was) for i, was in known.items()}
+            told = work_out(conn, listing.account, subjects)
+            set_worked_out(conn, listing.account, told)
+
+
+def _tell_bad(rt: Runtime, listing: Listing, bad: Sequence[BadRow]) -> None:
     """Name each row of an answer that could not be read; the listing goes on without it."""
-    for row in bad:
-        subject = ("account", listing.account)
-        runs.note(conn, listing.run_id, listing.at, subject, "", "bad_row", {"row": str(row)})
-
-
-def rebuild(conn: Connection, account: str, action_ids: Sequence[str]) -> None:
-    """Work out the items of some actions from their update rows.
-
-    Where the rows do not add up to the action's amount, or leave a quantity open, the action
-    stays marked stale, and its Items are read if an order in scope needs them.
-    """
-    rows = stock.action_rows(conn, account, action_ids)
-    history = stock.update_rows(conn, account, list(rows))
-    known = stock.items_of(conn, account, list(rows))
-    rebuilt: dict[str, tuple[Item, ...]] = {}
-    values: dict[str, dict[str, object]] = {}
-    for action_id, row in rows.items():
-        told = [_update(u) for u in history.get(action_id, ())]
-        found = items_from_updates(told, row["amount"], row["created_at"])
-        whole = found.adds_up and not found.unknown and bool(found.items)
-        rebuilt[action_id] = found.items if whole else known.get(action_id) or found.items
-        first = found if found.original_amount is not None else None
-        values[action_id] = {
-            "modifications": found.modifications,
-            "stale": not whole,
-            "original_amount": first.original_amount if first else row["original_amount"],
-            "original_payout": first.original_payout if first else row["original_payout"],
-        }
-    stock.set_actions(conn, account, values)
-    stock.save_items(conn, account, rebuilt)
-
-
-def _update(row: Any) -> UpdateRow:
-    return UpdateRow(
-        id=row["id"],
-        sku=row["sku"],
-        quantity=row["quantity"],
-        delta_amount=row["delta_amount"],
-        delta_payout=row["delta_payout"],
-        disposition=row["disposition"],
-        at=row["updated_at"],
-    )
+    if not bad:
+        return
+    subject = ("account", listing.account)
+    with rt.ledger.begin() as conn:
+        for row in bad:
+            told = {"row": str(row)}
+            runs.note(conn, listing.run_id, listing.at, subject, "", "bad_row", told)
 
 
 def read_items(rt: Runtime, client: ImpactClient, run: Run, counts: Counter[str]) -> None:

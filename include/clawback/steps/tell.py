@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState
 from clawback.ledger.runs import Run
 from clawback.ledger.tables import changes, events
 from clawback.money import ZERO, minor_unit
-from clawback.program import Alerts
+from clawback.program import Alerts, Program
 from clawback.reconcile.books import money_text
 from clawback.reconcile.evidence import payout_surprise
-from clawback.steps.approve import TIMED_OUT
+from clawback.steps.approve import APPROVED, ASKED, REFUSED, TIMED_OUT
 from clawback.steps.close import balanced
 from clawback.steps.forecast import forecast
 from clawback.steps.runtime import Runtime
 
 NAMED = 10
-_SLACK_LONGEST = 2900
-"""A section of a Slack message holds 3,000 characters."""
+SAID = "alert posted"
+UNKNOWN = "the ledger has no books of it: open the first red task, its log ends with the mend"
 _UNTIL_LOCKING = 7
 """Days looked ahead where the program asks for no alert about it."""
 
@@ -38,18 +39,22 @@ class Alert:
 
 
 def summary(
-    rt: Runtime, failed_tasks: Sequence[str] = (), links: Mapping[str, str] | None = None
+    rt: Runtime,
+    failed_tasks: Sequence[str] = (),
+    links: Mapping[str, str] | None = None,
+    *,
+    late: bool = False,
 ) -> dict[str, Any]:
     """A run's books, what locks soon, what surprised, what needs a person, and its alerts.
 
-    `links` are addresses by name (run, books, order …) that the caller knows. Small JSON; a run
-    that is still open has no books and says so.
+    `links` are addresses by name (run, books, order …) that the caller knows; `late` says that
+    the run has missed its deadline. Small JSON; a run that is still open has no books and says so.
     """
     run, alerts = rt.run(), rt.program.alerts
     days = _UNTIL_LOCKING if alerts.locking_days is None else alerts.locking_days
     with rt.ledger.read() as conn:
         surprises = _surprises(conn, run, rt.program.tolerance_units)
-        timed_out = _timed_out(conn, run)
+        timed_out, asked = _timed_out(conn, run), _asked(conn, run)
     told: dict[str, Any] = {
         "program": run.program,
         "run_id": run.id,
@@ -63,11 +68,35 @@ def summary(
         "locking": forecast(rt, days),
         "surprises": surprises,
         "approval_timed_out": timed_out,
+        "approval_asked": asked,
+        "late_hours": alerts.deadline_hours if late else None,
         "links": dict(links or {}),
     }
     told["needs_a_person"] = list(_needs(told))
     told["alerts"] = [asdict(alert) for alert in due_alerts(told, alerts)]
     return told
+
+
+def bare_summary(
+    program: Program, run_id: str, failed_tasks: Sequence[str], links: Mapping[str, str]
+) -> dict[str, Any]:
+    """The summary of a run of which the ledger knows nothing, or cannot be asked.
+
+    It failed, or without a failed task has missed its deadline.
+    """
+    late = None if failed_tasks else program.alerts.deadline_hours
+    told: dict[str, Any] = {
+        "program": program.name,
+        "run_id": run_id,
+        "dry_run": False,
+        "currency": program.currency,
+        "failed_tasks": list(failed_tasks),
+        "books": None,
+        "late_hours": late,
+        "links": dict(links),
+        "needs_a_person": [UNKNOWN],
+    }
+    return told | {"alerts": [asdict(alert) for alert in _broken(told)]}
 
 
 def due_alerts(told: Mapping[str, Any], limits: Alerts) -> list[Alert]:
@@ -78,10 +107,11 @@ def due_alerts(told: Mapping[str, Any], limits: Alerts) -> list[Alert]:
 def _alerts(told: Mapping[str, Any], limits: Alerts) -> Iterator[Alert]:
     books = told["books"]
     if books is not None and not books["balanced"]:
-        said = f"{books['unexplained']} lines are unexplained; nothing of this run can be believed"
+        money = [f"{off} {currency}" for currency, off in books["unexplained_money"].items()]
+        what = " and ".join([f"{books['unexplained']} lines", *money])
+        said = f"{what} are unexplained; nothing of this run can be believed"
         yield Alert("books_do_not_balance", "critical", said)
-    if told["failed_tasks"]:
-        yield Alert("run_failed", "critical", f"failed: {', '.join(told['failed_tasks'])}")
+    yield from _broken(told)
     if told["dry_run"]:
         return
     if books is not None:
@@ -92,6 +122,14 @@ def _alerts(told: Mapping[str, Any], limits: Alerts) -> Iterator[Alert]:
         said = f"nobody answered; {n} changes stay planned, and the next run asks again"
         yield Alert("approval_timed_out", "warning", said)
     yield from _surprised(told, limits)
+
+
+def _broken(told: Mapping[str, Any]) -> Iterator[Alert]:
+    if told["failed_tasks"]:
+        yield Alert("run_failed", "critical", f"failed: {', '.join(told['failed_tasks'])}")
+    if told["late_hours"] is not None and told["books"] is None:
+        said = f"still open {told['late_hours']:g} hours after it was queued"
+        yield Alert("deadline_missed", "warning", said)
 
 
 def _too_many(books: Mapping[str, Any], limits: Alerts) -> Iterator[Alert]:
@@ -136,6 +174,7 @@ def _figures(books: Mapping[str, Any]) -> dict[str, Any]:
     names = ("lines", "read", "carried_in", "held", "unexplained", "changes", "requests")
     return {
         **{name: books[name] for name in names},
+        "unexplained_money": books.get("unexplained_money") or {},
         "balanced": balanced(books),
         "window": books["window"],
         "lines_by_outcome": {o: part["lines"] for o, part in outcomes.items() if part["lines"]},
@@ -148,7 +187,9 @@ def _needs(told: Mapping[str, Any]) -> Iterator[str]:
     """What a person should do, a sentence each."""
     books = told["books"]
     if books is None:
-        yield "the run is still open"
+        asked = told["approval_asked"]
+        waits = f": {asked:,} changes wait at approve_changes for an answer" if asked else ""
+        yield f"the run is still open{waits}"
         return
     for hold, n in books["held"].items():
         yield f"{n} lines are held as {hold}: see docs/runbook.md#{hold}"
@@ -196,74 +237,30 @@ def _timed_out(conn: Connection, run: Run) -> int | None:
     return None if detail is None else int(detail["waiting"])
 
 
-def to_markdown(told: Mapping[str, Any]) -> str:
-    """A summary for people, as Markdown."""
-    return "\n\n".join(_message(told, _MARKDOWN))
+def _asked(conn: Connection, run: Run) -> int:
+    """How many changes a person is being asked about."""
+    words = (ASKED, TIMED_OUT, APPROVED, REFUSED)
+    here = select(events.c.became, events.c.detail).where(
+        events.c.run_id == run.id, events.c.subject == "run", events.c.became.in_(words)
+    )
+    last = conn.execute(here.order_by(events.c.id.desc()).limit(1)).first()
+    return int(last.detail["changes"]) if last is not None and last.became == ASKED else 0
 
 
-def to_slack(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A summary as the body of a Slack incoming webhook (text, and one section of mrkdwn)."""
-    text = "\n".join(_message(told, _SLACK))
-    head = f"{told['program']}: {_headline(told)}"
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": text[:_SLACK_LONGEST]}}
-    return {"text": _safe(head), "blocks": [section]}
+def unsaid(rt: Runtime, told: Mapping[str, Any]) -> bool:
+    """Whether a summary has an alert that its connection has not been told of the run before."""
+    here = select(events.c.detail).where(
+        events.c.run_id == rt.run_id, events.c.subject == "run", events.c.became == SAID
+    )
+    with rt.ledger.read() as conn:
+        said = [d for d in conn.scalars(here) if d["connection"] == rt.program.alerts.connection]
+    before = {name for detail in said for name in detail["alerts"]}
+    return any(alert["name"] not in before for alert in told["alerts"])
 
 
-def to_teams(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A summary as an Adaptive Card for a Teams workflow webhook."""
-    body = [{"type": "TextBlock", "wrap": True, "text": to_markdown(told)}]
-    card = {"type": "AdaptiveCard", "version": "1.4", "body": body}
-    content = "application/vnd.microsoft.card.adaptive"
-    return {"type": "message", "attachments": [{"contentType": content, "content": card}]}
-
-
-def body_of(told: Mapping[str, Any], style: str) -> dict[str, Any]:
-    """The body to post for a program's `alerts.style`: slack, teams or json."""
-    if style == "slack":
-        return to_slack(told)
-    return to_teams(told) if style == "teams" else dict(told)
-
-
-def _safe(text: str) -> str:
-    """Text that Slack reads as text: its three control characters escaped."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _headline(told: Mapping[str, Any]) -> str:
-    books = told["books"]
-    if books is None:
-        return "the run is still open"
-    dry = "dry run: " if told["dry_run"] else ""
-    money = f"{books['commission_recovered']} {told['currency']} recovered"
-    return f"{dry}{books['lines']:,} lines, {money}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """How a kind of message writes bold text, links, and text that is only text."""
-
-    bold: Callable[[str], str]
-    link: Callable[[str, str], str]
-    safe: Callable[[str], str]
-
-
-_MARKDOWN = _Style(lambda text: f"**{text}**", lambda name, url: f"[{name}]({url})", str)
-_SLACK = _Style(lambda text: f"*{text}*", lambda name, url: f"<{url}|{name}>", _safe)
-
-
-def _message(told: Mapping[str, Any], style: _Style) -> Iterator[str]:
-    """The lines of a message."""
-    safe = style.safe
-    yield style.bold(safe(f"{told['program']}: {_headline(told)}"))
-    for alert in told["alerts"]:
-        yield f"{style.bold(alert['level'])} {safe(alert['name'])}: {safe(alert['said'])}"
-    books = told["books"]
-    if books is not None:
-        ended = ", ".join(f"{n:,} {name}" for name, n in books["lines_by_outcome"].items())
-        yield f"- {ended or 'nothing to do'}"
-        lost = f"{books['commission_lost_to_locking']} {told['currency']} lost to locking"
-        yield f"- {lost}, {books['requests']['total']:,} requests"
-    for text in told["needs_a_person"]:
-        yield f"- {safe(text)}"
-    if told["links"]:
-        yield " · ".join(style.link(name, url) for name, url in told["links"].items())
+def say(rt: Runtime, told: Mapping[str, Any]) -> None:
+    """Note in the ledger that a summary has been posted."""
+    names = [alert["name"] for alert in told["alerts"]]
+    detail = {"alerts": names, "connection": rt.program.alerts.connection}
+    with rt.ledger.begin() as conn:
+        runs.note(conn, rt.run_id, rt.clock.now(), ("run", rt.run_id), "", SAID, detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -56,8 +57,8 @@ def weigh(rt: Runtime) -> dict[str, Any]:
     """What the run has planned, whether it goes over a threshold, and why; small JSON.
 
     `over` is true where a person must answer first, `waits` where that is so and the run is live;
-    `ordinary` and `urgent` say which part of the
-    plan that is (urgent changes are judged apart only where the program has thresholds for them).
+    `ordinary` and `urgent` say which part of the plan that is (urgent changes are judged apart
+    only where the program has thresholds for them); `meanwhile` counts those that go without.
     `fingerprint` is the same for the same changes. Without thresholds nothing is ever over.
     """
     run, limits = rt.run(), rt.program.approval
@@ -69,6 +70,7 @@ def weigh(rt: Runtime) -> dict[str, Any]:
         largest = _largest(conn, run)
         unusual = list(_unusual(conn, run))
         fingerprint = fingerprint_of(conn, run)
+        meanwhile = _approved(conn, run)
     whole = _sum(parts[False], parts[True])
     ordinary, urgent = _judged(limits, parts[False], parts[True], rt.program.currency, revenue)
     told = {
@@ -82,6 +84,7 @@ def weigh(rt: Runtime) -> dict[str, Any]:
         "currency": rt.program.currency,
         "changes": whole.changes,
         "urgent_changes": parts[True].changes,
+        "meanwhile": meanwhile,
         "reversals": whole.reversals,
         "amount": money_text(whole.amount, rt.program.currency),
         "payout": money_text(whole.payout, rt.program.currency),
@@ -94,15 +97,31 @@ def weigh(rt: Runtime) -> dict[str, Any]:
 
 
 def planned(run: Run) -> ColumnElement[bool]:
-    """The changes of a run that would be sent (of a dry run: that a live one would send)."""
+    """The changes of a run that wait for a word (of a dry run: that a live one would send).
+
+    What is approved already, as urgent changes within their own threshold are, is none of them,
+    and neither is what waits for the canary.
+    """
     state = ChangeState.DRY if run.dry_run else ChangeState.PLANNED
-    return (changes.c.run_id == run.id) & (changes.c.state == state)
+    unasked = changes.c.approved.is_(None)
+    return (changes.c.run_id == run.id) & (changes.c.state == state) & unasked
+
+
+def _made(run: Run) -> ColumnElement[bool]:
+    """Every change that a run has planned, whatever became of it."""
+    dry = changes.c.state == ChangeState.DRY
+    return (changes.c.run_id == run.id) & (dry if run.dry_run else ~dry)
 
 
 def _weight(conn: Connection, run: Run, which: ColumnElement[bool]) -> Weight:
     here = select(*_FIGURES).where(planned(run), which)
     n, reversals, amount, payout = conn.execute(here).one()
     return Weight(n, int(reversals or 0), amount or ZERO, payout or ZERO)
+
+
+def _approved(conn: Connection, run: Run) -> int:
+    here = select(func.count()).where(_made(run), changes.c.approved.is_(True))
+    return int(conn.scalar(here) or 0)
 
 
 def _sum(one: Weight, other: Weight) -> Weight:
@@ -206,7 +225,7 @@ def _unusual(conn: Connection, run: Run) -> Iterator[str]:
     before = _earlier(conn, run)
     if len(before) < _FEWEST:
         return
-    mine = _history(conn, [run.id], planned(run)).get(run.id, NOTHING)
+    mine = _history(conn, [run.id], _made(run)).get(run.id, NOTHING)
     past = list(_history(conn, before, changes.c.state != ChangeState.DRY).values())
     past += [NOTHING] * (len(before) - len(past))
     for what, value, values in (
@@ -263,6 +282,8 @@ def markdown(told: Mapping[str, Any]) -> str:
         *(f"- over the threshold: {text}" for text in told["why"]),
         *(f"- unusual: {text}" for text in told["unusual"]),
     ]
+    if told["meanwhile"]:
+        head.append(f"- {told['meanwhile']:,} more are within their threshold and go meanwhile")
     if not told["largest"]:
         return "\n".join(head)
     table = [
@@ -278,4 +299,12 @@ def _row(one: Mapping[str, Any]) -> str:
     locks = (one["locking_at"] or "open")[:10]
     what = f"{one['verb']} ({one['reason']})"
     cells = (one["order_id"], one["partner"], what, f"{one['payout']} {one['currency']}", locks)
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """Text of others in a table of Markdown: one line, and nothing in it that is markup."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+_MARKUP = re.compile(r"[\\|`*_\[\]<>!#~]")

@@ -57,17 +57,28 @@ def from_files() -> Connect:
 
 
 def parse(value: str) -> Settings:
-    """The parts of an AIRFLOW_CONN_* value; its secrets never reach an error."""
+    """The parts of an AIRFLOW_CONN_* value; its secrets never reach an error.
+
+    Raises UnreadableConnectionError.
+    """
     text = value.strip()
     return _from_json(text) if text.startswith("{") else _from_uri(text)
 
 
+class UnreadableConnectionError(WarehouseError):
+    """The value of a connection cannot be read; `why` says it without repeating the value."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the warehouse connection cannot be read: {why}; write it like "
+            '{"conn_type": "duckdb", "host": "/path/to/warehouse.duckdb"} or '
+            "postgres://user:password@host:5432/database"
+        )
+        self.why = why
+
+
 def _unreadable(why: str) -> NoReturn:
-    raise WarehouseError(
-        f"the warehouse connection cannot be read: {why}; write it like "
-        '{"conn_type": "duckdb", "host": "/path/to/warehouse.duckdb"} or '
-        "postgres://user:password@host:5432/database"
-    ) from None
+    raise UnreadableConnectionError(why) from None
 
 
 def _from_json(text: str) -> Settings:

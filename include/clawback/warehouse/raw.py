@@ -18,7 +18,7 @@ _CUTS = (200, 30)
 
 def content_of(values: Iterable[object]) -> str:
     """A hash of values: equal numbers and times give the same, however they were written."""
-    return _hash("\x1f".join([v if type(v) is str else _canonical(v) for v in values]))
+    return hash_of("\x1f".join([v if type(v) is str else _canonical(v) for v in values]))
 
 
 def _canonical(value: object) -> str:
@@ -33,7 +33,7 @@ def _canonical(value: object) -> str:
 
 def digest(cells: Mapping[str, Native]) -> str:
     """A hash of a broken row's cells, type and value, in full."""
-    return _hash("\x1f".join(f"{name}={_typed(value)}" for name, value in cells.items()))
+    return hash_of("\x1f".join(f"{name}={_typed(value)}" for name, value in cells.items()))
 
 
 def _typed(value: Native) -> str:
@@ -44,7 +44,8 @@ def _typed(value: Native) -> str:
     return f"{type(value).__name__}:{value}"
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """The hash of a text that stands for a row."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -69,12 +69,18 @@ async def ask(port: int, requests: list[bytes], until: float) -> list[float]:
     return taken
 
 
-async def measure(port: int, requests: list[bytes], seconds: float) -> dict[str, float]:
+async def measure(
+    server: psutil.Process, port: int, requests: list[bytes], seconds: float
+) -> dict[str, float]:
+    before = server.cpu_times()
     until = time.perf_counter() + seconds
     shares = [requests[at::CONNECTIONS] for at in range(CONNECTIONS)]
     lists = await asyncio.gather(*(ask(port, own, until) for own in shares))
     taken = sorted(chain.from_iterable(lists))
+    after = server.cpu_times()
+    used = after.user + after.system - before.user - before.system
     return {
+        "server_cpu_ms_per_request": round(used * 1000 / len(taken), 3),
         "requests_per_second": round(len(taken) / seconds),
         "median_ms": round(taken[len(taken) // 2] * 1000, 2),
         "p99_ms": round(taken[len(taken) * 99 // 100] * 1000, 2),
@@ -87,15 +93,16 @@ def main() -> None:
         options = ["--port", "0", "--now", "2026-11-20T00:00:00Z", "--rate-limit", "100000000/3600"]
         path = world(Path(folder) / "w.jsonl")
         with SandboxProcess(*options, "--world", str(path), "--queue-latency", "0.5") as server:
-            psutil.Process(server.process.pid).cpu_affinity([os.cpu_count() - 1])
+            process = psutil.Process(server.process.pid)
+            process.cpu_affinity([os.cpu_count() - 1])
             facts = server.facts
             port = int(facts["base_url"].rsplit(":", 1)[-1])
             reads = [request(facts, "GET", f"Actions/1000.4636.{n}") for n in range(ACTIONS)]
             body = "ActionId=1000.4636.{}&Sku=A&Quantity=8&Reason=ORDER_UPDATE"
             writes = [request(facts, "PUT", "Actions", body.format(n)) for n in range(ACTIONS)]
             figures = {
-                "reads": asyncio.run(measure(port, reads, seconds)),
-                "writes": asyncio.run(measure(port, writes, seconds)),
+                "reads": asyncio.run(measure(process, port, reads, seconds)),
+                "writes": asyncio.run(measure(process, port, writes, seconds)),
             }
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
 

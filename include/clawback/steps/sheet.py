@@ -1,0 +1,207 @@
+"""What the plans of some orders come to, as rows for the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+
+from clawback.impact.windows import Span
+from clawback.ledger.bulk import encode_rows
+from clawback.ledger.changes import ChangeState
+from clawback.ledger.codec import desired_to_json, items_to_json
+from clawback.ledger.runs import Run
+from clawback.ledger.tables import actions, change_lines, changes, run_lines
+from clawback.ledger.values import Row
+from clawback.program import Program
+from clawback.reconcile.facts import Learned, LineVerdict, OrderPlan, PlannedChange
+from clawback.reconcile.outcomes import Outcome, combine
+from clawback.reconcile.plan import plan_order
+from clawback.steps.load import Loaded, Loader
+
+CHANGE = (
+    *("id", "account", "program", "run_id", "action_id", "order_key", "verb", "desired", "reason"),
+    *("reasons", "currency", "before_amount", "before_payout", "before_items"),
+    *("expected_amount", "expected_payout", "locking_at", "urgent", "generation", "shard"),
+    *("canary", "approved", "state", "attempts", "error", "hold", "created_at", "sent_at"),
+)
+CHANGE_LINE = ("change_id", "line_id", "amount")
+RUN_LINE = (
+    *("run_id", "line_id", "action_id", "change_id", "outcome", "hold", "note", "amount"),
+    *("payout", "currency", "carried"),
+)
+SEEN_KEY, SEEN = ("account", "id"), ("planned_generation",)
+ACTION_ID, URGENT = CHANGE.index("action_id"), CHANGE.index("urgent")
+_BUCKETS = 720720  # divides evenly by every shard count up to 16
+_SHOWN = (Outcome.PENDING, Outcome.ALREADY_SETTLED)
+_PLANNED = Outcome.PLANNED
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Rows of changes, of the lines they cover, of the run's lines, and of actions now seen.
+
+    The columns are CHANGE, CHANGE_LINE, RUN_LINE, and SEEN_KEY with SEEN. Every change is written
+    down as won; where another run holds its action the writer says so.
+    """
+
+    changes: list[Row] = field(default_factory=list)
+    change_lines: list[Row] = field(default_factory=list)
+    lines: list[Row] = field(default_factory=list)
+    seen: list[Row] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def encoded(self, dialect: Dialect) -> Sheet:
+        """The same rows as the database's driver takes them."""
+        return replace(
+            self,
+            changes=encode_rows(dialect, changes, CHANGE, self.changes),
+            change_lines=encode_rows(dialect, change_lines, CHANGE_LINE, self.change_lines),
+            lines=encode_rows(dialect, run_lines, RUN_LINE, self.lines),
+            seen=encode_rows(dialect, actions, (*SEEN_KEY, *SEEN), self.seen),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """All that planning needs besides the ledger; it travels to other processes."""
+
+    run: Run
+    program: Program
+    known: Learned
+    now: datetime
+    covered: Sequence[Span]
+    listed_to: datetime
+
+
+class Planner:
+    """Plans orders of one run and writes down what comes of them."""
+
+    def __init__(self, brief: Brief) -> None:
+        self._run, self._now, self._known = brief.run, brief.now, brief.known
+        self._rules = brief.program.rules(brief.run.account)
+        self._most = brief.program.shards.most
+        self._loader = Loader(brief.run, brief.program, brief.covered, brief.listed_to)
+        self._state = (ChangeState.DRY if brief.run.dry_run else ChangeState.PLANNED).value
+        mark = hashlib.sha256(brief.run.id.encode()).hexdigest()[:12]
+        self._prefix = f"dry-{mark}-" if brief.run.dry_run else ""
+
+    def sheet(self, conn: Connection, keys: Sequence[str], *, many: bool = False) -> Sheet:
+        """The plan of the orders with these keys, encoded for the connection's database.
+
+        `many` says that the run has changes enough for every shard there may be, so that a
+        change's shard is certain.
+        """
+        made = Sheet()
+        buckets = self._most if many else _BUCKETS
+        for some in self._loader.load(conn, keys):
+            plan = plan_order(some.order, self._rules, self._known, self._now)
+            for change in plan.changes:
+                made.changes.append(self._change(some, change, buckets))
+                covered = zip(change.line_ids, change.line_amounts, strict=True)
+                name = self._prefix + change.identity
+                made.change_lines += [(name, line_id, amount) for line_id, amount in covered]
+            made.lines += self._lines(some, plan, made.outcomes)
+            if some.unseen and not self._run.dry_run:
+                made.seen += self._seen(some)
+        return made.encoded(conn.dialect)
+
+    def _seen(self, some: Loaded) -> Iterator[Row]:
+        """Which generation of each action is planned on."""
+        for action in some.order.actions:
+            if action.id in some.unseen:
+                yield self._run.account, action.id, action.generation
+
+    def _change(self, some: Loaded, change: PlannedChange, buckets: int) -> Row:
+        run, action_id = self._run, change.action_id
+        action = next(a for a in some.order.actions if a.id == action_id)
+        return (
+            self._prefix + change.identity,
+            run.account,
+            run.program,
+            run.id,
+            action_id,
+            some.order_key,
+            change.verb.value,
+            desired_to_json(change.desired),
+            change.reason,
+            change.reasons,
+            change.currency,
+            change.before_amount,
+            change.before_payout,
+            items_to_json(action.items),
+            change.expected_amount,
+            change.expected_payout,
+            change.locking_at,
+            change.urgent,
+            change.generation,
+            zlib.crc32(action_id.encode()) % _BUCKETS % buckets,
+            *(False, None, self._state, 0, None, None, self._now, None),
+        )
+
+    def _lines(self, some: Loaded, made: OrderPlan, counts: Counter[str]) -> Iterator[Row]:
+        """The run's rows of the lines that are in its scope."""
+        by_action = {c.action_id: self._prefix + c.identity for c in made.changes}
+        for line_id, verdicts in _by_line(made.verdicts):
+            row = some.rows[line_id]
+            was, carried = row["outcome"], line_id not in some.read
+            outcome = _whole(verdicts)
+            if carried and was and Outcome(was).final and (outcome.final or was == outcome):
+                continue
+            counts[outcome.value] += 1
+            for verdict in verdicts:
+                yield self._line(some, verdict, by_action, carried)
+
+    def _line(
+        self, some: Loaded, verdict: LineVerdict, by_action: dict[str, str], carried: bool
+    ) -> Row:
+        line_id, action_id, outcome = verdict.line_id, verdict.action_id, verdict.outcome
+        change_id = None
+        if outcome is _PLANNED:
+            change_id = by_action[action_id]
+        elif outcome in _SHOWN and (opened := some.open.get(action_id)):
+            # The lists may show its effect before the change is confirmed: it is the change's.
+            if line_id in some.open_lines.get(opened, ()):
+                outcome, change_id = Outcome.PENDING, opened
+        elif outcome is Outcome.ALREADY_SETTLED:
+            change_id = some.confirmed.get((line_id, action_id))
+        return (
+            self._run.id,
+            line_id,
+            action_id,
+            change_id,
+            outcome.value,
+            verdict.hold.value if verdict.hold else None,
+            verdict.note,
+            verdict.amount,
+            verdict.payout,
+            verdict.currency or some.rows[line_id]["currency"],
+            carried,
+        )
+
+
+def _by_line(verdicts: Sequence[LineVerdict]) -> Iterable[tuple[int, Sequence[LineVerdict]]]:
+    """The verdicts of each line, over its actions."""
+    if len(verdicts) == 1:
+        return ((verdicts[0].line_id, verdicts),)
+    grouped: dict[int, list[LineVerdict]] = {}
+    for verdict in verdicts:
+        grouped.setdefault(verdict.line_id, []).append(verdict)
+    return grouped.items()
+
+
+def _whole(verdicts: Sequence[LineVerdict]) -> Outcome:
+    """A line's outcome over its actions."""
+    return verdicts[0].outcome if len(verdicts) == 1 else combine(v.outcome for v in verdicts)
+
+
+def lost(row: Row) -> Row:
+    """A run's line whose change another run's open change stands in the way of."""
+    values: dict[str, Any] = dict(zip(RUN_LINE, row, strict=True))
+    return tuple((values | {"outcome": Outcome.PENDING.value, "change_id": None}).values())
