@@ -17,7 +17,7 @@ from clawback.ledger.tables import changes, events, evidence, runs, submissions
 from clawback.steps import approve, confirm, extract, plan, preflight, sheet, submit, sync
 from clawback.steps.close import close
 from clawback.steps.runtime import RunKind, RunRequest, Runtime
-from lab import Lab, Maker, action, back, cancelled, counted
+from lab import Lab, Maker, action, back, cancelled, counted, held
 
 REQUEST = RunRequest(RunKind.MANUAL)
 
@@ -27,12 +27,14 @@ class Killed(BaseException):
 
 
 class Falling(httpx.BaseTransport):
-    """A network on which the process dies just after impact.com took a write."""
+    """A network on which the process dies just after impact.com took a write, or `before`."""
 
-    def __init__(self) -> None:
-        self._real = httpx.HTTPTransport()
+    def __init__(self, *, before: bool = False) -> None:
+        self._real, self._before = httpx.HTTPTransport(), before
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._before and request.method in {"PUT", "DELETE"}:
+            raise Killed
         response = self._real.handle_request(request)
         if request.method in {"PUT", "DELETE"}:
             response.read()
@@ -67,6 +69,11 @@ def go_on(lab: Lab, rt: Runtime) -> dict[str, Any]:
         until_done(lab, partial(submit.submit, rt, client, 0))
         until_done(lab, partial(confirm.confirm, rt, client))
     return close(rt)
+
+
+def void(lab: Lab) -> None:
+    """The warehouse voids the one line there is."""
+    lab.rows = [back("O-1", voided=True, updated=lab.clock.now() - timedelta(seconds=1))]
 
 
 def until_done(lab: Lab, step: Callable[[], Any]) -> None:
@@ -110,6 +117,76 @@ def test_what_a_dead_run_left_in_doubt_is_ended_by_the_next(lab_of: Maker, laten
     assert counted(books) == {"confirmed": 1}
     assert (books["commission_recovered"], len(lab.writes)) == ("2.00", 1)
     assert lab.items(one["Id"])["A"] == (1, 20)
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_what_a_dead_run_read_is_explained_by_the_next(lab_of: Maker) -> None:
+    """A line that only a dead run has read gets its word though the warehouse lost its order."""
+    lab = lab_of([one := action("O-1")])
+    lab.rows = [back("O-1")]
+    die_in_submit(lab, prepared(lab))
+    lab.rows = []
+    lab.pass_time(days=2)
+    books = lab.run()
+    assert (counted(books), books["carried_in"]) == ({"confirmed": 1}, 1)
+    assert (books["commission_recovered"], len(lab.writes)) == ("2.00", 1)
+    assert lab.items(one["Id"])["A"] == (1, 20)
+    lab.pass_time(days=1)
+    assert counted(lab.run()) == {}
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_what_a_dry_run_read_is_not_taken_up(lab_of: Maker) -> None:
+    """A dry run that died leaves nothing for the next run to act on."""
+    lab = lab_of([action("O-1")])
+    lab.rows = [back("O-1")]
+    rt = lab.runtime()
+    dry = replace(REQUEST, dry_run=True)
+    preflight.preflight(rt, dry, lab.server.account_sid)
+    extract.extract(rt, lab.connect)
+    lab.rows = []
+    lab.pass_time(days=2)
+    assert (counted(lab.run()), lab.writes) == ({}, [])
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_an_intent_whose_return_was_withdrawn_is_not_sent_again(lab_of: Maker) -> None:
+    """What a dead run meant to send and never did is not sent for a line that was voided since."""
+    lab = lab_of([one := action("O-1")])
+    lab.rows = [back("O-1")]
+    rt = prepared(lab)
+    with pytest.raises(Killed), lab.client(rt, transport=Falling(before=True)) as client:
+        submit.submit(rt, client, 0)
+    lab.pass_time(days=1)
+    void(lab)
+    assert counted(lab.run()) == {"planned": 1}
+    lab.pass_time(days=1)
+    assert (counted(lab.run()), lab.writes) == ({"ignored": 1}, [])
+    assert lab.items(one["Id"])["A"] == (2, 40)
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("seen", [False, True])
+def test_what_was_taken_off_for_a_withdrawn_line_is_booked(lab_of: Maker, seen: bool) -> None:
+    """An effect is in the books though its line was voided before any; then a person must see."""
+    lab = lab_of([action("O-1")])
+    lab.rows = [back("O-1")]
+    rt = prepared(lab)
+    die_in_submit(lab, rt)
+    if seen:
+        lab.pass_time(minutes=5)
+        with lab.client(rt) as client:
+            until_done(lab, partial(submit.submit, rt, client, 0))
+            until_done(lab, partial(confirm.confirm, rt, client))
+    lab.pass_time(days=1)
+    void(lab)
+    books = lab.run()
+    assert (counted(books), books["commission_recovered"]) == ({"confirmed": 1}, "2.00")
+    for _ in range(2):
+        lab.pass_time(days=1)
+        books = lab.run()
+        assert (held(books), books["commission_recovered"]) == ({"restore_needed": 1}, "0.00")
+    assert len(lab.writes) == 1
 
 
 @pytest.mark.parametrize("fault", ["reset", "timeout_after", "html", "server_error"])

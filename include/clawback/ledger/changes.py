@@ -13,7 +13,14 @@ from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 from clawback.errors import ClawbackError
 from clawback.ledger.runs import note
 from clawback.ledger.store import chunks
-from clawback.ledger.tables import change_lines, changes, evidence, runs, submissions
+from clawback.ledger.tables import (
+    change_lines,
+    changes,
+    evidence,
+    return_lines,
+    runs,
+    submissions,
+)
 from clawback.reconcile.facts import Request
 
 
@@ -159,6 +166,37 @@ def confirmed_of(conn: Connection, line_ids: Sequence[int]) -> dict[tuple[int, s
         )
         found.update({(row.line_id, row.action_id): row.id for row in conn.execute(here)})
     return found
+
+
+def unbooked_of(conn: Connection, line_ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    """The newest confirmed change of each of some lines whose share no books have counted."""
+    found: dict[tuple[int, str], str] = {}
+    for some in chunks(line_ids):
+        here = (
+            select(change_lines.c.line_id, changes.c.action_id, changes.c.id)
+            .join(changes, changes.c.id == change_lines.c.change_id)
+            .where(
+                change_lines.c.line_id.in_(some),
+                change_lines.c.booked_run.is_(None),
+                changes.c.state == ChangeState.CONFIRMED,
+            )
+            .order_by(changes.c.settled_at)
+        )
+        found.update({(row.line_id, row.action_id): row.id for row in conn.execute(here)})
+    return found
+
+
+def covers_withdrawn(conn: Connection, change_id: str) -> bool:
+    """Whether the warehouse has voided a line of a change, or does not hold it any more."""
+    here = (
+        select(return_lines.c.id)
+        .join(change_lines, change_lines.c.line_id == return_lines.c.id)
+        .where(
+            change_lines.c.change_id == change_id,
+            or_(return_lines.c.voided, return_lines.c.vanished),
+        )
+    )
+    return conn.scalar(here.limit(1)) is not None
 
 
 def open_changes(

@@ -81,7 +81,9 @@ class Loaded:
     this run has read. `open` are changes that are sent and not yet seen, by ActionId (of other
     orders, too). `confirmed`
     are changes that were confirmed and whose lines no books have counted yet: their run was closed
-    or died before it saw them. `unseen` are the actions whose generation no live plan has seen.
+    or died before it saw them; `unbooked` are those whose share of a line no books have
+    counted, of withdrawn lines alone. `unseen` are the actions whose generation no live plan has
+    seen.
     """
 
     order: Order
@@ -91,6 +93,7 @@ class Loaded:
     open: Mapping[str, str] = field(default_factory=dict)
     open_lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
     confirmed: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    unbooked: Mapping[tuple[int, str], str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
 
 
@@ -102,6 +105,7 @@ class _Around:
     open_lines: Mapping[str, frozenset[int]]
     busy: frozenset[str]
     confirmed: Mapping[tuple[int, str], str]
+    unbooked: Mapping[tuple[int, str], str]
     decided: Mapping[str, tuple[Decision, ...]]
 
 
@@ -146,7 +150,8 @@ class Loader:
         read = frozenset([row[1] for row in lines if row[-1] is not None])
         unseen = tuple([row[1] for row in found if row[-1] != row[14]])
         return Loaded(
-            order, key, rows, read, around.opened, around.open_lines, around.confirmed, unseen
+            *(order, key, rows, read, around.opened, around.open_lines),
+            *(around.confirmed, around.unbooked, unseen),
         )
 
     def _lines(self, conn: Connection, keys: Sequence[str]) -> Any:
@@ -199,11 +204,13 @@ class Loader:
         )
         there = conn.execute(select(resetting, proved, answered)).one()
         uncounted = [row[1] for rows in lines.values() for row in rows if row[18] is None]
+        withdrawn = [row[1] for rows in lines.values() for row in rows if row[14] or row[15]]
         return _Around(
             opened,
             {one: frozenset(r["line_id"] for r in rows) for one, rows in covers.items()},
             frozenset(opened.keys() | (open_resets(conn, account, ids) if there[0] else set())),
             book.confirmed_of(conn, uncounted) if there[1] else {},
+            book.unbooked_of(conn, withdrawn) if there[1] and withdrawn else {},
             in_force(conn, program, keys) if there[2] else {},
         )
 

@@ -12,12 +12,14 @@ from clawback.impact.windows import Span, reach_of, subtract
 from clawback.ledger.decisions import newly_decided
 from clawback.ledger.lines import lines_read
 from clawback.ledger.runs import Run
-from clawback.ledger.tables import actions, return_lines
+from clawback.ledger.tables import actions, reads, return_lines, runs
 from clawback.program import Program
 from clawback.reconcile.outcomes import Outcome
 
 _CARRIED = [o.value for o in Outcome if o.carried and o is not Outcome.NOT_ATTRIBUTED]
 _DAY = timedelta(days=1)
+_GONE = _DAY
+"""After this long, a run that is still open belongs to a process that is gone."""
 
 
 def order_keys(conn: Connection, run: Run, program: Program) -> list[str]:
@@ -27,7 +29,7 @@ def order_keys(conn: Connection, run: Run, program: Program) -> list[str]:
 
 
 def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any]]:
-    """Orders whose dates must be listed: read, left open, watched, or decided on since."""
+    """Orders whose dates must be listed: read, left open or behind, watched, or decided on."""
     mine = return_lines.c.program == run.program
     key = return_lines.c.order_key
     read = return_lines.c.id.in_(lines_read(run.program, run.read_no))
@@ -35,6 +37,8 @@ def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any
     if run.order_ids:
         return
     yield select(key).where(mine, return_lines.c.outcome.in_(_CARRIED)).distinct()
+    untold = return_lines.c.outcome.is_(None) & (return_lines.c.status == "valid")
+    yield select(key).where(mine, untold, return_lines.c.id.in_(_left_behind(run))).distinct()
     watched_since = run.window_end - timedelta(days=program.watch_days)
     yield (
         select(key)
@@ -47,6 +51,25 @@ def _scopes(conn: Connection, run: Run, program: Program) -> Iterator[Select[Any
     )
     decided = newly_decided(conn, run.program).subquery()
     yield select(key).where(mine, key.in_(select(decided.c.order_key))).distinct()
+
+
+def _left_behind(run: Run) -> Select[tuple[int]]:
+    """The lines that runs have read which died before their books: no later one need read them.
+
+    What they read may have gone from the warehouse since, or lie outside of the next window. A dry
+    run leaves nothing behind.
+    """
+    return (
+        select(reads.c.line_id)
+        .join(runs, (runs.c.program == reads.c.program) & (runs.c.read_no == reads.c.read_no))
+        .where(
+            runs.c.program == run.program,
+            runs.c.id != run.id,
+            runs.c.closed_at.is_(None),
+            runs.c.dry_run.is_(False),
+            runs.c.opened_at <= run.opened_at - _GONE,
+        )
+    )
 
 
 def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:

@@ -108,7 +108,7 @@ class Planner:
                 name = self._prefix + change.identity
                 made.change_lines += [(name, line_id, amount) for line_id, amount in covered]
             made.lines += self._lines(some, plan, made.outcomes)
-            if some.unseen and not self._run.dry_run:
+            if some.unseen and not self._run.dry_run and not _late(some):
                 made.seen += self._seen(some)
         return made.encoded(conn.dialect)
 
@@ -148,7 +148,8 @@ class Planner:
     def _lines(self, some: Loaded, made: OrderPlan, counts: Counter[str]) -> Iterator[Row]:
         """The run's rows of the lines that are in its scope."""
         by_action = {c.action_id: self._prefix + c.identity for c in made.changes}
-        for line_id, verdicts in _by_line(made.verdicts):
+        for line_id, found in _by_line(made.verdicts):
+            verdicts = _with_money(some, line_id, found)
             row = some.rows[line_id]
             was, carried = row["outcome"], line_id not in some.read
             outcome = _whole(verdicts)
@@ -170,7 +171,8 @@ class Planner:
             if line_id in some.open_lines.get(opened, ()):
                 outcome, change_id = Outcome.PENDING, opened
         elif outcome is Outcome.ALREADY_SETTLED:
-            change_id = some.confirmed.get((line_id, action_id))
+            known = (line_id, action_id)
+            change_id = some.confirmed.get(known) or some.unbooked.get(known)
         return (
             self._run.id,
             line_id,
@@ -194,6 +196,31 @@ def _by_line(verdicts: Sequence[LineVerdict]) -> Iterable[tuple[int, Sequence[Li
     for verdict in verdicts:
         grouped.setdefault(verdict.line_id, []).append(verdict)
     return grouped.items()
+
+
+def _with_money(
+    some: Loaded, line_id: int, verdicts: Sequence[LineVerdict]
+) -> Sequence[LineVerdict]:
+    """The verdicts of a line; a withdrawn one is its change's until its money has been counted.
+
+    What was taken off for a line is in the books even where the line was withdrawn before anybody
+    saw the effect. What the withdrawal means is said by the next run.
+    """
+    if not (some.open or some.unbooked) or not _withdrawn(some, line_id):
+        return verdicts
+    there = [a for a, c in some.open.items() if line_id in some.open_lines.get(c, ())]
+    there += [a for line, a in some.unbooked if line == line_id and a not in there]
+    settled = replace(verdicts[0], outcome=Outcome.ALREADY_SETTLED, hold=None)
+    return [replace(settled, action_id=action_id) for action_id in there] or verdicts
+
+
+def _late(some: Loaded) -> bool:
+    """Whether an order is to be planned once more: the money of a withdrawn line comes first."""
+    return any(line_id in some.rows for line_id, _ in some.unbooked)
+
+
+def _withdrawn(some: Loaded, line_id: int) -> bool:
+    return any(x.id == line_id and (x.voided or x.vanished) for x in some.order.lines)
 
 
 def _whole(verdicts: Sequence[LineVerdict]) -> Outcome:

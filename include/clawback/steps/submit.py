@@ -148,8 +148,8 @@ class Sender:
 
         A change is dropped, to be planned anew, if its action has locked; if nothing of it was
         accepted and its action has moved, since it was planned on what is no longer so; and if it
-        has been in doubt for longer than the program waits. One whose action impact.com does not
-        show any more is rejected.
+        has been in doubt for longer than the program waits. One of a line that was withdrawn since
+        is not sent again. One whose action impact.com does not show any more is rejected.
         """
         for row in rows:
             try:
@@ -162,7 +162,7 @@ class Sender:
             elif self._hopeless(row, action):
                 with self._rt.ledger.begin() as conn:
                     self._drop(conn, row, ChangeState.SENDING)
-            elif row["attempts"] < MAX_ATTEMPTS:
+            elif row["attempts"] < MAX_ATTEMPTS and not self._unwanted(row):
                 self._pass(row, ChangeState.SENDING, ChangeState.SENDING, row["attempts"] + 1)
                 self._push(row, action)
 
@@ -176,8 +176,16 @@ class Sender:
         now = self._rt.clock.now()
         if _locked(action, now) or (_stale(row, action) and not self._accepted(row)):
             return True
-        patience = timedelta(hours=self._rt.program.confirm.give_up_hours)
-        return bool(row["attempts"] >= MAX_ATTEMPTS and now - row["sent_at"] >= patience)
+        pace, age = self._rt.program.confirm, now - row["sent_at"]
+        if age >= timedelta(minutes=pace.deadline_minutes) and self._unwanted(row):
+            return True
+        return bool(row["attempts"] >= MAX_ATTEMPTS and age >= timedelta(hours=pace.give_up_hours))
+
+    def _unwanted(self, row: RowMapping) -> bool:
+        """Whether a line of a change was withdrawn before anything of it was accepted."""
+        with self._rt.ledger.read() as conn:
+            withdrawn = book.covers_withdrawn(conn, row["id"])
+        return withdrawn and not self._accepted(row)
 
     def _read_back(self, row: RowMapping) -> Action | None:
         """The action and its items as impact.com holds them at this moment."""
