@@ -22,7 +22,14 @@ from lab import NOW, Lab, Maker, action, back, stamp
 
 KEYS = {
     *("program", "run_id", "window", "lines", "read", "carried_in", "outcomes", "held"),
-    *("unexplained", "changes", "requests", "requests_per_confirmed_change", "currency"),
+    *(
+        "unexplained",
+        "unexplained_money",
+        "changes",
+        "requests",
+        "requests_per_confirmed_change",
+        "currency",
+    ),
     *("commission_recovered", "commission_lost_to_locking", "lines_without_money"),
     "other_currencies",
 }

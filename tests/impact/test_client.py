@@ -108,12 +108,13 @@ class TestReads:
     def test_pages_are_followed_and_given_one_by_one(
         self, connect: Any, script: Any, account: Account
     ) -> None:
-        """A page is given before the next is asked for, each Id once."""
+        """A page is given while one more, and no more than that, is fetched; each Id once."""
         script.then(page(1, 2, of=2, total=3)).then(page(2, 3, at=2, of=2, total=3))
         pages = iter(connect(account).list_actions(WINDOW))
         assert [row.oid for row in next(pages).rows] == ["O-1", "O-2"]
-        assert len(script.seen) == 1
+        assert len(script.seen) in {1, 2}
         assert [[row.oid for row in p.rows] for p in pages] == [["O-3"]]
+        assert len(script.seen) == 2
         assert script.seen[1].query["Page"] == "2"
 
     def test_xml_answers_are_read_as_well(

@@ -32,7 +32,7 @@ Then = Callable[[Workers, Lab, Ended], None]
 
 QUICK, SLOW = 2.0, 900.0
 """Seconds until a queued write takes effect."""
-SAMPLE = 47
+SAMPLE = 97
 """Every so many boundaries, from another one in each case; CLAWBACK_KILLS=all takes every one."""
 OVER = {"confirm": {"poll_seconds": 30, "deadline_minutes": 60}, "canary": 3}
 
