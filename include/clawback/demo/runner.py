@@ -143,6 +143,9 @@ def _signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
         yield
+    except _Stopped:
+        before = dict.fromkeys(_SIGNALS, signal.SIG_IGN)  # a second one must not spoil the way out
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
