@@ -21,7 +21,7 @@ sandbox: setup ## The impact.com API offline on 127.0.0.1:8585, until Ctrl-C
 	@exec .venv/bin/clawback sandbox
 
 test: setup ## The test suite, all but what has a command of its own below
-	@$(PY) -m pytest -q -n 2 --dist loadfile --ignore tests/sandbox/elsewhere
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/sandbox/elsewhere
 
 live: setup ## Every operation through one real Airflow; a part of make test
 	@$(PY) -m pytest -q -n 0 tests/airflow_live

@@ -25,6 +25,12 @@ NewUrl = Callable[[], str]
 _numbers = count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests go first, so that no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def postgres_uri() -> Iterator[str]:
     """One PostgreSQL server for the session; started by the first test that needs it."""

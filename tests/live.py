@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from clawback.demo.airflow import LATE, SERVICES, Site, command, free_port
 from clawback.demo.processes import Fleet
 from clawback.demo.rest import Rest
@@ -117,6 +119,20 @@ class Live:
             for task in self.rest.tasks(dag, run)
             if task.state == "failed"
         )
+
+    def page(self, address: str, *, known: bool = True) -> tuple[int, str]:
+        """The status and text of an address of Airflow, asked by a user or by a stranger."""
+        if known:
+            answer = self.rest._request("GET", address)
+        else:
+            answer = httpx.get(address, timeout=60, trust_env=False)
+        return answer.status_code, answer.text
+
+    def links(self, dag: str, run: str, task: str, *, index: int = -1) -> dict[str, str]:
+        """Where the links of a task lead, by what they are called."""
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/links?map_index={index}"
+        found: dict[str, str] = self.ask("GET", path)["extra_links"]
+        return found
 
     def log(self, dag: str, run: str, task: str, *, index: int = -1) -> str:
         path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1?map_index={index}"

@@ -58,8 +58,12 @@ def settle(street: Street, hook: str) -> dict[str, Store]:
         "span": street.open("span", long_ago(), spread()),
         "undone": street.open(
             "undone",
-            [*three(), sold("O-9", LockingDate=stamp(NOW - timedelta(hours=2)))],
-            [*returns(), back("O-9")],
+            [
+                *three(),
+                sold("O-8", LockingDate=stamp(NOW + timedelta(hours=3))),
+                sold("O-9", LockingDate=stamp(NOW - timedelta(hours=2))),
+            ],
+            [*returns(), back("O-8"), back("O-9")],
         ),
         "drifted": street.open("drifted", drifting(), drifting_rows(), approval={"amount": 1000}),
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from clawback.ledger.store import Ledger
-from clawback.ledger.tables import actions, approvals
+from clawback.ledger.tables import actions, approvals, changes
 from live import Live
 from stores import EXAMPLE, MONTH, SICK, drifting_rows, spread
 from street import NOW, Store, back
@@ -26,13 +27,19 @@ def approved(live: Live, store: Store) -> Told:
     run = live.first(store.dag)
     shown = live.question(store.dag, run, GATE)
     before = store.writes()
+    asked = live.links(store.dag, run, GATE)
     live.answer(store.dag, run, GATE, "Approve")
     tasks = live.ended(store.dag, run)
+    sent = live.links(store.dag, run, "submit_changes", index=0)
     [export] = live.until("the downstream Dag", lambda: live.runs(EXAMPLE))
     live.ended(EXAMPLE, export["dag_run_id"])
     return {
         "shown": shown["body"],
         "before": before,
+        "asked": asked,
+        "sent": sent,
+        "page": live.page(sent["Run in the Returns page"]),
+        "stranger": live.page(sent["Run in the Returns page"], known=False),
         "tasks": tasks,
         "books": live.books(store.dag, run),
         "items": [store.items(order) for order in store.ids],
@@ -177,12 +184,17 @@ def span(live: Live, store: Store) -> Told:
 
 
 def undone(live: Live, store: Store) -> Told:
-    """Three orders are settled, one is locked; a return is withdrawn; reset, refused at first."""
+    """Orders are settled, one is locked; a return is withdrawn; reset, refused at first.
+
+    The order O-8 locks in three hours, and impact.com's queue takes two.
+    """
     live.ended(store.dag, live.first(store.dag))
+    slow_queue(live, store, timedelta(hours=2))
     settled = {order: store.items(order) for order in store.ids}
-    store.put([back("O-1", voided=True, updated=NOW), back("O-2"), back("O-3"), back("O-9")])
+    left = [back(f"O-{n}") for n in (2, 3, 8, 9)]
+    store.put([back("O-1", voided=True, updated=NOW), *left])
     live.pause(store.reset_dag, paused=False)
-    wanted = {"targets": ["O-1", "O-2", "O-9"], "reason": "the return of O-1 was withdrawn"}
+    wanted = {"targets": ["O-1", "O-2", "O-8", "O-9"], "reason": "the return of O-1 was withdrawn"}
     path = f"/dags/{store.reset_dag}/dagRuns"
     live.ask("POST", path, {"logical_date": None, "conf": wanted | {"targets": []}}, status=400)
     writes = [store.writes()]
@@ -205,6 +217,15 @@ def undone(live: Live, store: Store) -> Told:
         "books": live.books(store.reset_dag, run),
         "explained": explained(live, "O-1", store.name),
     }
+
+
+def slow_queue(live: Live, store: Store, latency: timedelta) -> None:
+    """Let the ledger have seen that every change took so long to show."""
+    mine = (changes.c.program == store.name) & changes.c.settled_at.is_not(None)
+    with Ledger.open(live.ledger_url) as ledger, ledger.begin() as conn:
+        for row in conn.execute(select(changes.c.id, changes.c.settled_at).where(mine)).all():
+            sent = update(changes).where(changes.c.id == row.id)
+            conn.execute(sent.values(sent_at=row.settled_at - latency))
 
 
 # --- audit and doctor -----------------------------------------------------------------------

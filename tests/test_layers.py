@@ -14,7 +14,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"cli_ops"},
-    {"demo"},
+    {"demo", "monitor"},
     {"steps", "surroundings"},
     {"ledger"},
     {"program"},

@@ -6,6 +6,7 @@ is killed is a real process, and only the imports are shared. Nothing of this is
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -28,6 +29,8 @@ from clawback.errors import ClawbackError
 from clawback.impact.account import Account
 from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
+from clawback.impact.core import utc_now
+from clawback.impact.errors import RateLimited
 from clawback.impact.retry import NO_WAITS
 from clawback.ledger.store import Ledger
 from clawback.program import Program
@@ -124,7 +127,7 @@ class Work:
             gate=self._rt.gate(self._account.account_sid),
             transport=Wire(self._deadly),
             retry=NO_WAITS,
-            now=self._clock.now,
+            now=self._clock.now if isinstance(self._clock, LabClock) else utc_now,
         )
 
     def do(self) -> None:
@@ -163,6 +166,8 @@ class Work:
                 step()
             except BudgetSpent as spent:
                 self._wait(self._clock.real(spent.until))
+            except RateLimited as limited:
+                self._wait(limited.retry_at)
             else:
                 return
 
@@ -216,6 +221,10 @@ def forked(job: dict[str, Any]) -> int:
     if pid:
         return pid
     status = CRASHED
+    if job["deadline"]:
+        # What hangs says where, and ends.
+        told = Path(job["told"]).open("a")  # noqa: SIM115 - open until this process is gone
+        faulthandler.dump_traceback_later(job["deadline"], exit=True, file=told)
     try:
         status = child(job)
     finally:

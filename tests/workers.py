@@ -81,6 +81,7 @@ class Workers:
             "here": False,
             "ticking": False,
             "kill_at": 0,
+            "deadline": 0,
         }
         return plain | job
 
@@ -88,7 +89,7 @@ class Workers:
     def _ended(told: str, status: int) -> Ended:
         lines = Path(told).read_text().splitlines() if Path(told).exists() else []
         of = {kind: [x.partition(" ")[2] for x in lines if x.startswith(kind)] for kind in _KINDS}
-        return Ended(status, of["step "], of["at "], "; ".join(of["failed "]))
+        return Ended(status, of["step "], of["at "], "; ".join([*of["failed "], *of["  File "]]))
 
 
-_KINDS = ("step ", "at ", "failed ")
+_KINDS = ("step ", "at ", "failed ", "  File ")

@@ -26,7 +26,7 @@ def minor_unit(currency: str) -> Decimal:
 
 def quantize(amount: Decimal, currency: str) -> Decimal:
     """`amount` rounded half to even to the currency's minor unit."""
-    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_EVEN)
+    return amount.quantize(minor_unit(currency), ROUND_HALF_EVEN)
 
 
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"} | {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 PACKAGE = "clawback"
+MOUNT = "/returns"
+"""Where the Returns page is mounted in Airflow's api-server."""
 
 _SECONDS = {"type": ["number", "null"], "minimum": 1, "maximum": 600}
 

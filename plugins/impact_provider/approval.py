@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
 
-from impact_provider.links import PLAN, run_link
+from impact_provider.links import PLAN, RUN_LINKS, put_links, returns_page
 from impact_provider.runtime import opened
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class ApprovalGate(Gate):
     skips.
     """
 
+    operator_extra_links = RUN_LINKS
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(subject="Approve the changes of this run?", **kwargs)
 
@@ -76,8 +78,11 @@ class ApprovalGate(Gate):
             command = csv_command(rt.run())
         self.log.info("%s", told["said"])
         self.subject = f"Approve {shown['changes']:,} changes of {shown['program']}?"
-        plan = f"[The whole plan]({run_link(context, PLAN)}), or as CSV: `{command}`"
+        run = context["dag_run"]
+        page = returns_page(run.dag_id, run.run_id, PLAN)
+        plan = f"[The whole plan in the Returns page]({page}), or as CSV: `{command}`"
         self.body = f"{shown['markdown']}\n\n{_TERMS}\n\n{plan}"
+        put_links(self, context, RUN_LINKS)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
+from impact_provider.links import RUN_LINKS
 from impact_provider.notifier import links_of, tell_once
 from impact_provider.operators import StepOperator
 from impact_provider.runtime import lost_tasks
@@ -32,6 +33,8 @@ class CloseOperator(StepOperator):
     `announces` is the program's name. A live run that ends well is announced on its asset; a dry
     run, or one with a failed part, is not, so that nothing downstream starts on it.
     """
+
+    operator_extra_links = RUN_LINKS
 
     def __init__(self, *, announces: str, **kwargs: Any) -> None:
         super().__init__(outlets=[AssetAlias(f"clawback_runs_{announces}")], **kwargs)

@@ -9,6 +9,7 @@ from airflow.sdk import DAG, BaseOperator, Param
 
 from clawback.clock import Clock
 from impact_provider import runbook_by_hand
+from impact_provider.notifier import RunNotifier
 from impact_provider.parts import (
     PROGRAM,
     by_hand,
@@ -95,6 +96,7 @@ def build() -> DAG:
         DAG_ID,
         "decisions",
         description="Answers held orders; the next run takes it up",
+        on_failure_callback=RunNotifier(),
         params=_params(),
         doc_md=runbook_by_hand.DECISIONS,
     )

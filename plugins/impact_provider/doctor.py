@@ -11,6 +11,7 @@ from airflow.sdk import DAG, BaseOperator
 from clawback.clock import Clock
 from clawback.errors import ClawbackError
 from impact_provider import runbook_by_hand
+from impact_provider.notifier import RunNotifier
 from impact_provider.parts import by_hand, of_programs
 from impact_provider.programs import ChooseOperator
 from impact_provider.runtime import returns_of
@@ -83,6 +84,7 @@ def build() -> DAG:
         DAG_ID,
         "doctor",
         description="Checks whole set-ups without changing anything; what to run on the first day",
+        on_failure_callback=RunNotifier(),
         params={"programs": of_programs("Which programs are examined. Empty: all.")},
         doc_md=runbook_by_hand.DOCTOR,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
 
 from clawback.errors import ClawbackError
-from impact_provider.links import BOOKS, PLAN, page_of
+from impact_provider.links import PLAN, page_of, returns_page
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,7 +27,8 @@ class RunNotifier(BaseNotifier):
     The run's own close_books tells what it found; this is for what close_books cannot tell: that
     it failed itself, or that the run is still open. No message about a run tells the same twice,
     and none is sent where the program names no connection. Without a program it is the one of the
-    run's Param `program`, or else all of them: each connection that they name is told once.
+    run's Param `program`, those of its Param `programs`, or else all of them: each connection that
+    they name is told once.
     """
 
     def __init__(self, program: str = "", context: Context | None = None) -> None:
@@ -39,17 +40,19 @@ class RunNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         params: Mapping[str, Any] = context.get("params") or {}
-        self._tell(_Run.of(context), self.program or str(params.get("program") or ""), late=False)
+        named = self.program or params.get("program")
+        chosen = [str(named)] if named else [str(name) for name in params.get("programs") or ()]
+        self._tell(_Run.of(context), chosen, late=False)
 
     async def async_notify(self, context: Context) -> None:
         from asgiref.sync import sync_to_async
 
         # In a thread of its own, for ledger and webhook would hold up every other trigger.
         tell = sync_to_async(self._tell, thread_sensitive=False)
-        await tell(_Run.of(context), self.program, late=True)
+        await tell(_Run.of(context), [self.program], late=True)
 
-    def _tell(self, run: _Run, name: str, *, late: bool) -> None:
-        for program in _programs(name):
+    def _tell(self, run: _Run, names: Sequence[str], *, late: bool) -> None:
+        for program in _programs(names):
             tell(program, run, self.log, late=late)
 
 
@@ -72,15 +75,12 @@ class _Run(NamedTuple):
         return cls(str(dag_id), str(context["run_id"]), str(failed))
 
 
-def _programs(name: str) -> Iterator[Program]:
-    """The program of that name; without, one for each connection that any of them names."""
+def _programs(names: Sequence[str]) -> Iterator[Program]:
+    """Of the programs of these names, or of all, one for each connection that they name."""
     from clawback.program import Program, ProgramError, find_program, programs_home
 
-    if name:
-        yield Program.load(find_program(name))
-        return
     known = set()
-    for path in sorted(programs_home().glob("*.yaml")):
+    for path in [find_program(name) for name in names] or sorted(programs_home().glob("*.yaml")):
         try:
             program = Program.load(path)
         except ProgramError:  # its own Dag says so
@@ -135,8 +135,8 @@ def links_of(dag_id: str, run_id: str) -> dict[str, str]:
     """Where a message about a run leads; nothing where Airflow does not know its own address."""
     pages = {
         "run": page_of(dag_id, run_id),
-        "plan": page_of(dag_id, run_id, PLAN),
-        "books": page_of(dag_id, run_id, BOOKS, "xcom"),
+        "plan": returns_page(dag_id, run_id, PLAN),
+        "books": returns_page(dag_id, run_id),
     }
     return {name: page for name, page in pages.items() if "://" in page}
 

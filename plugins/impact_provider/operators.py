@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 
 from impact_provider.errors import EventError
 from impact_provider.hooks import ImpactHook
-from impact_provider.links import LINKS, show_links
+from impact_provider.links import LINKS, RUN_LINKS, show_links
 from impact_provider.runtime import opened, request_of, returns_of
 
 if TYPE_CHECKING:
@@ -182,6 +182,8 @@ class PlanOperator(StepOperator):
     A shard is its number and what the grid calls it. The plan is a table in the log, and a CSV
     file where CLAWBACK_PLANS names a folder.
     """
+
+    operator_extra_links = RUN_LINKS
 
     def step(self, rt: Runtime, context: Context) -> Any:
         from clawback.steps import show

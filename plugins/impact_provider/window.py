@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clawback.clock import parse_time
 from clawback.errors import ClawbackError
+from impact_provider.links import RUN_LINKS
 from impact_provider.operators import StepOperator, read_event
 from impact_provider.runtime import returns_of
 
@@ -36,6 +37,7 @@ class WindowOperator(StepOperator):
     """
 
     template_fields: Sequence[str] = ("program", "window")
+    operator_extra_links = RUN_LINKS
     upgrades_ledger = True
 
     def __init__(self, *, window: Mapping[str, Any], **kwargs: Any) -> None:

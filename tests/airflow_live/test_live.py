@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from clawback.steps.close import balanced
 from stores import SICK
+from street import NOW
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def lines(books: dict[str, Any]) -> dict[str, int]:
@@ -25,6 +27,22 @@ def test_an_approved_run_sends_and_is_announced(town: Any) -> None:
     assert lines(told["books"]) == {"confirmed": 3}
     assert told["items"] == [{"A": 1, "B": 1}] * 3
     assert f"{told['books']['commission_recovered']} USD" in told["export"]
+
+
+def test_links_lead_to_the_run_in_the_returns_page(town: Any) -> None:
+    """From the question and from what was sent; a user sees the run there, a stranger nothing."""
+    told = town.story("approved")
+    assert set(told["asked"]) == {"Run in the Returns page", "Plan of the run"}
+    assert told["asked"]["Plan of the run"].endswith("#plan")
+    assert told["asked"]["Plan of the run"] in told["shown"]
+    assert told["asked"].items() <= told["sent"].items()
+    status, page = told["page"]
+    assert status == 200
+    for said in ("balanced", "3 of 3", "O-1", "O-2", "O-3", told["books"]["commission_recovered"]):
+        assert said in page
+    status, page = told["stranger"]
+    assert status == 401
+    assert "O-1" not in page
 
 
 def test_a_refused_run_sends_nothing_and_a_decision_ends_the_hold(town: Any) -> None:
@@ -77,9 +95,9 @@ def test_returns_backfill_is_dry_at_first_and_sends_nothing_twice(town: Any) -> 
 
 def test_a_reset_undoes_with_a_persons_word_and_plans_anew(town: Any) -> None:
     """Shown with the warning, refused without effect, approved: undone, proved, done anew."""
-    told = town.story("undone")
+    told, soon = town.story("undone"), NOW + timedelta(hours=3)
     assert told["settled"] == {
-        **{f"O-{n}": {"A": 1, "B": 1} for n in (1, 2, 3)},
+        **{f"O-{n}": {"A": 1, "B": 1} for n in (1, 2, 3, 8)},
         "O-9": {"A": 2, "B": 1},
     }
     assert told["refusal"]["reset_actions"] == "skipped"
@@ -87,6 +105,8 @@ def test_a_reset_undoes_with_a_persons_word_and_plans_anew(town: Any) -> None:
     assert told["writes"][0] == told["writes"][1]
     assert "reports may be off after a reset" in told["shown"]
     assert "it locked on" in told["shown"]
+    assert f"it locks on {soon:%Y-%m-%d %H:%M} UTC, within the 4." in told["shown"]
+    assert told["items"]["O-8"] == {"A": 1, "B": 1}
     assert set(told["tasks"].values()) == {"success"}
     assert told["items"]["O-1"] == {"A": 2, "B": 1}
     assert told["items"]["O-2"] == {"A": 1, "B": 1}

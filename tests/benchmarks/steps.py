@@ -121,7 +121,7 @@ def work(name: str, url: str, home: Path, facts: dict[str, str], *, profile: boo
         f"peak {_peak()} MB (at start {before} MB)  {shown}"
     )
     if profile:
-        pstats.Stats(watch, stream=sys.stdout).sort_stats("cumulative").print_stats(45)
+        pstats.Stats(watch, stream=sys.stdout).sort_stats("tottime").print_stats(45)
 
 
 def _peak() -> int:

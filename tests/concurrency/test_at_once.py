@@ -12,11 +12,14 @@ from urllib.parse import parse_qsl
 import pytest
 
 from clawback.ledger.tables import change_lines, return_lines, runs
+from clawback.sandbox.limits import RateLimit
 from clawback.steps.close import balanced
 from lab import NOW, Lab, Maker, action, back, cancelled
 from workers import Workers
 
 ORDERS = 6
+ALLOWANCE, WINDOW = 20, 2
+"""So many requests in so many seconds, of which a fifth is left to others."""
 
 
 def returned(number: int) -> dict[str, Any]:
@@ -67,6 +70,20 @@ def test_daily_run_backfills_and_audit_at_once(workers: Workers, lab_of: Maker) 
     books = [row["books"] for row in lab.table(runs) if row["books"]]
     assert sum(Decimal(one["commission_recovered"]) for one in books) == gone > 0
     assert sum(r["payout"] for r in lab.table(change_lines) if r["booked_run"]) == gone
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database", ["sqlite"])
+def test_four_processes_share_a_small_budget(workers: Workers, lab_of: Maker) -> None:
+    """They wait for their turns, end, and never ask once too often."""
+    limit = RateLimit(ALLOWANCE, WINDOW)
+    lab = full(lab_of, rate_limit=limit)
+    ended = workers.all(lab, [job | {"deadline": 120} for job in jobs(lab)])
+    assert not (failed := [one.said for one in ended if one.status]), failed
+    log = lab.requests()
+    assert {entry["status"] for entry in log} <= {200, 404}
+    assert len(log) > ALLOWANCE, "one window held it all"
+    one_write_each(lab)
 
 
 def one_write_each(lab: Lab) -> None:

@@ -129,6 +129,18 @@ def test_one_run_at_a_time(bag: Any) -> None:
     assert [d.dag_id for d in bag.dags.values() if d.max_active_runs != 1] == []
 
 
+def test_every_dag_tells_when_it_fails(bag: Any) -> None:
+    """A run that fails is told through the program's webhook, whichever Dag it is of."""
+    from impact_provider.notifier import RunNotifier
+
+    silent = [
+        dag.dag_id
+        for dag in bag.dags.values()
+        if not isinstance(dag.on_failure_callback, RunNotifier)
+    ]
+    assert silent == [], "set on_failure_callback=RunNotifier() on the Dag"
+
+
 READS_ONLY = {"account_doctor"}
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from xml.sax.saxutils import escape
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,3 +146,39 @@ def test_a_cut_off_list_is_never_read_as_a_short_one(length: int) -> None:
     for content in (whole, body):
         with pytest.raises(Unreadable):
             decode(content[: len(content) - 1 - length % (len(content) - 1)])
+
+
+LONG = [{"Id": f"1.2.{i}", "Oid": "x" * 80} for i in range(1000)]
+
+
+def test_a_long_list_waits_for_its_reader() -> None:
+    """The rows of a full page are left as they came; all else of it is decoded."""
+    answer = decode(json.dumps({**ENVELOPE, "Actions": LONG, "Note": ["é"]}).encode())
+    rows = answer.pop("Actions")
+    assert isinstance(rows, msgspec.Raw)
+    assert json.loads(memoryview(rows).tobytes()) == LONG
+    assert answer == {**ENVELOPE, "Note": ["é"]}
+
+
+def test_a_long_mapping_is_decoded() -> None:
+    """Only lists wait."""
+    lone = {"Id": "1.2.3", "Oid": "x" * 80_000}
+    assert decode(json.dumps({**ENVELOPE, "Actions": lone}).encode()) == {
+        **ENVELOPE,
+        "Actions": lone,
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (json.dumps({"Actions": LONG}).encode()[:-20], "cut off"),
+        (json.dumps(LONG).encode(), "list"),
+        (b'{"Actions": ' + b"[" * 100_000, "neither JSON nor XML"),
+    ],
+    ids=["cut off", "no mapping", "nested"],
+)
+def test_a_long_answer_that_is_none_is_named(content: bytes, reason: str) -> None:
+    """What is said of a short body is said of a long one."""
+    with pytest.raises(Unreadable, match=reason):
+        decode(content)

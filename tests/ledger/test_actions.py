@@ -43,8 +43,6 @@ def update(number: int = 1, **more: object) -> ActionUpdate:
     plain = ActionUpdate(
         id=f"1000.1.1.{number}",
         action_id="1000.1.1",
-        campaign_id="1000",
-        state=ActionState.PENDING,
         update_date=AT - timedelta(days=2),
         sku="A",
         quantity=2,

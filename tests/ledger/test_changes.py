@@ -12,7 +12,10 @@ from ledger_rows import ACCOUNT, AT, add_change, fill, open_run
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from clawback.impact.models import Action
+from clawback.impact.models import ActionState as Listed
 from clawback.ledger import changes as book
+from clawback.ledger.actions import Listing, save_actions
 from clawback.ledger.changes import ChangeState, ImpossibleTransitionError, Step, move
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import changes, events
@@ -166,3 +169,31 @@ def test_intent_and_evidence_are_kept_in_order(ledger: Ledger) -> None:
             {"ActionId": "1000.1.1"},
         )
         assert book.open_changes(conn, ACCOUNT, ["1000.1.1", "x"]).keys() == {"1000.1.1"}
+
+
+def test_what_was_ever_sent_for_an_action_is_known(ledger: Ledger) -> None:
+    """A change that was only planned does not count, nor one of another action or program."""
+    with ledger.begin() as conn:
+        open_run(conn)
+        held = [
+            Action(
+                id=name,
+                campaign_id="1",
+                state=Listed.PENDING,
+                amount=Decimal(5),
+                payout=Decimal(1),
+                currency="USD",
+                event_date=AT,
+                creation_date=AT,
+                oid="O-1",
+            )
+            for name in ("A-1", "A-2")
+        ]
+        save_actions(conn, Listing(ACCOUNT, "run-1", AT, str), held)
+        add_change(conn, action_id="A-1")
+        asked = ("lab", ACCOUNT, "A-1")
+        assert not book.ever_sent(conn, *asked)
+        conn.execute(changes.update().values(sent_at=AT, state="confirmed"))
+        assert book.ever_sent(conn, *asked)
+        assert not book.ever_sent(conn, "lab", ACCOUNT, "A-2")
+        assert not book.ever_sent(conn, "other", ACCOUNT, "A-1")

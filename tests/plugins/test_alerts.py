@@ -189,6 +189,8 @@ def test_a_dag_for_several_programs_tells_each_connection_once(lab: Lab, webhook
     assert [body["program"] for body in webhook.got] == ["lab", "third"]
     failed("", program="third")
     assert len(webhook.got) == 2
+    failed("", programs=["quiet", "broken"])
+    assert len(webhook.got) == 2, "a doctor's run over these is no news for the others"
 
 
 SHOP: dict[str, Any] = {"name": "shop", "campaign_id": "1", "currency": "EUR"}
@@ -224,12 +226,12 @@ def test_a_shard_bears_its_name_before_it_runs(shard: Any, name: str) -> None:
 
 
 def test_links_lead_to_the_run_and_to_impact() -> None:
-    """Plan and books stand in the Airflow UI; an action's page is the program's to know."""
+    """Plan and books stand in the Returns page; an action's page is the program's to know."""
     task = SubmitOperator(task_id="submit_changes", program="demo.yaml", shard=0)
     ti = SimpleNamespace(dag_id="d", run_id="manual__1+00:00")
     task.action_url = "https://x.test/1000.1"
     found = {link.name: link.get_link(task, ti_key=ti) for link in LINKS}
-    page = "/dags/d/runs/manual__1%2B00%3A00/tasks"
-    assert found["Plan of the run"].endswith(f"{page}/plan_changes")
-    assert found["Books of the run"].endswith(f"{page}/close_books/xcom")
+    page = "/returns/dag/d/manual__1%2B00%3A00"
+    assert found["Run in the Returns page"].endswith(page)
+    assert found["Plan of the run"].endswith(f"{page}#plan")
     assert found["Action at impact.com"] == "https://x.test/1000.1"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import clawback.reconcile.plan as plan_module
+from quick_rows import agree
+
 from clawback.money import ZERO, quantize
 from clawback.reconcile.facts import (
     Action,
     ActionState,
     Desired,
     Item,
+    ItemTarget,
     Kind,
     Learned,
     Line,
@@ -30,8 +30,21 @@ from clawback.reconcile.plan import plan_order
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 RULES = Rules(account="IRtest", currency="USD")
+ORDERWISE = replace(RULES, tracking="order")
+ITEMWISE = replace(RULES, full_return="items")
 UNKNOWN = Learned()
 MERGING = Learned(amount_follows_quantity=None, indexed_items=True, indexed_amounts=True)
+
+CENT = Decimal("0.01")
+BORN = datetime(2026, 10, 1, tzinfo=UTC)
+"""When an action was created."""
+REVERSED = ActionState.REVERSED
+GONE = Desired(reverse=True)
+RESTORE = (
+    "less came back than our confirmed change took off action 1.2.3, and a change never raises; "
+    "run `clawback reset` for it, or answer ignore"
+)
+ANSWER = "correct the row in the warehouse, or answer ignore with clawback decide"
 
 
 def money(text: str | float | Decimal) -> Decimal:
@@ -78,6 +91,11 @@ def item(sku: str = "A", quantity: int = 2, amount: Any = 100, **more: Any) -> I
     return Item(**values | more)
 
 
+def unlisted(sku: str, quantity: int, amount: object) -> Item:
+    """An item that was changed before it was first seen."""
+    return Item(sku, quantity, money(str(amount)), None, None, touched=True)
+
+
 def action(*items: Item, **more: Any) -> Action:
     """An action over `items`, 10 % commission, locking on December 10."""
     first = sum((i.original_amount or i.amount for i in items), ZERO)
@@ -113,18 +131,11 @@ def plan(
     now: datetime = NOW,
     **more: Any,
 ) -> OrderPlan:
-    return plan_order(order(lines, *actions, **more), rules, learned, now)
-
-
-@contextmanager
-def full_way() -> Iterator[None]:
-    """Plan without the quick way for simple orders."""
-    quick = plan_module.quick_plan
-    plan_module.quick_plan = lambda _plan: None
-    try:
-        yield
-    finally:
-        plan_module.quick_plan = quick
+    """The plan of an order; where it may take the quick way, that must say the same."""
+    asked = order(lines, *actions, **more)
+    made = plan_order(asked, rules, learned, now)
+    agree(asked, rules, now, made)
+    return made
 
 
 def said(made: OrderPlan) -> dict[int, str]:
@@ -205,3 +216,7 @@ def forms(requests: tuple[Any, ...]) -> tuple[str, ...]:
         f"{r.verb.value} " + "&".join(f"{name}={value}" for name, value in r.form[1:])
         for r in requests
     )
+
+
+SOLD = Desired(items=(ItemTarget("A", 1, money(50)),))
+BEFORE = action(item(), item("B", 2, 80))

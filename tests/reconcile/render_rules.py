@@ -5,14 +5,17 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from table import ROWS
-from table_more import SECTIONS
+import table_learning  # noqa: F401 - says its rows when it is loaded, as the next three do
+import table_outcome  # noqa: F401
+import table_state  # noqa: F401
+import table_time  # noqa: F401
+from table import ROWS, SECTIONS
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 HEAD = """# The rules
 
 What becomes of a return line, and what is asked of impact.com. Each row is a test
-(`table.py` and `table_more.py` in `tests/reconcile/`); this page is written from the table by
+(`table.py` and its neighbours in `tests/reconcile/`); this page is written from the table by
 `python tests/reconcile/render_rules.py`.
 
 How to read the last column: `line 1 planned` is the outcome of line 1 (a hold's reason after the

@@ -94,6 +94,14 @@ REQUESTS = "Requests"
 PROOF = "Proof"
 DECISIONS = "Decisions"
 CASES = "Cases"
+LEARNING = "Learning"
+TIME = "Time"
+LISTING = "Listing"
+SECTIONS = (
+    *(FINDING, DESIRED, ORIGINALS, WITHDRAWN, CHANGE, REQUESTS, PROOF, LEARNING, DECISIONS),
+    *(TIME, LISTING, CASES),
+)
+"""The order in which the document shows them."""
 
 ROWS: list[Row] = []
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from reconcile_makers import RULES, UNKNOWN, action, item, line, money
+from reconcile_makers import BEFORE, BORN, CENT, RULES, UNKNOWN, action, item, line, money
 
 from clawback.reconcile.books import Head, Row, balance
 from clawback.reconcile.evidence import judge, learn
@@ -39,9 +39,6 @@ from clawback.reconcile.reasons import (
 )
 from clawback.reconcile.shapes import canary_requests, probe_request, requests_for
 
-CENT = Decimal("0.01")
-BEFORE = action(item(), item("B", 2, 80))
-BORN = datetime(2026, 10, 1, tzinfo=UTC)
 FOLLOWING = Learned(amount_follows_quantity=True)
 
 

@@ -169,3 +169,9 @@ def test_a_base_takes_what_is_known_of_each() -> None:
     assert base_of(replace(known, original_payout=None)) == (90, 10)
     small = action(item("A", 2, 2, now=(1, 1)), payout=money("0.1"))
     assert base_of(replace(small, original_payout=None)) == (2, money("0.2"))
+
+
+def test_a_record_is_compared_and_counted_by_its_values() -> None:
+    """Records with the same values are one, and carry nothing but their fields."""
+    assert {Desired(reverse=True), Desired(reverse=True)} == {Desired(reverse=True)}
+    assert not hasattr(Desired(), "__dict__")

@@ -7,7 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reconcile_makers import (
+    GONE,
+    ITEMWISE,
+    RESTORE,
+    REVERSED,
     RULES,
+    SOLD,
     action,
     adjustment,
     cancellation,
@@ -16,37 +21,20 @@ from reconcile_makers import (
     money,
     plan,
     said,
+    unlisted,
     wants,
 )
 
 from clawback.reconcile.diff import above
 from clawback.reconcile.facts import (
-    ActionState,
     Decision,
     Desired,
-    Item,
     ItemTarget,
     LineVerdict,
     Normalise,
 )
 from clawback.reconcile.outcomes import Hold, Outcome
 from clawback.reconcile.resolve import find
-
-ORDERWISE = replace(RULES, tracking="order")
-ITEMWISE = replace(RULES, full_return="items")
-REVERSED = ActionState.REVERSED
-SOLD = Desired(items=(ItemTarget("A", 1, money(50)),))
-GONE = Desired(reverse=True)
-RESTORE = (
-    "less came back than our confirmed change took off action 1.2.3, and a change never raises; "
-    "run `clawback reset` for it, or answer ignore"
-)
-ANSWER = "correct the row in the warehouse, or answer ignore with clawback decide"
-
-
-def unlisted(sku: str, quantity: int, amount: object) -> Item:
-    """An item that was changed before it was first seen."""
-    return Item(sku, quantity, money(str(amount)), None, None, touched=True)
 
 
 def ordering(n: int = 1, *, ordered: int = 3, cost: object = 150, **more: object) -> object:

@@ -8,14 +8,16 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
+from quick_rows import agree
 from reconcile_makers import (
+    ITEMWISE,
     NOW,
+    ORDERWISE,
     RULES,
     UNKNOWN,
     action,
     adjustment,
     cancellation,
-    full_way,
     item,
     line,
     money,
@@ -25,7 +27,7 @@ from reconcile_makers import (
     wants,
 )
 
-from clawback.reconcile.answers import NO_ANSWERS, Answers, Context
+from clawback.reconcile.answers import NO_ANSWERS, Answers
 from clawback.reconcile.evidence import judge, learn, payout_surprise
 from clawback.reconcile.facts import (
     ActionState,
@@ -42,13 +44,10 @@ from clawback.reconcile.facts import (
 )
 from clawback.reconcile.originals import UpdateRow, baseline, items_from_updates
 from clawback.reconcile.outcomes import Outcome
-from clawback.reconcile.plan import _full_plan
-from clawback.reconcile.quick import quick_plan
+from clawback.reconcile.plan import plan_order
 from clawback.reconcile.resolve import find, impact_sku
 from clawback.reconcile.shapes import requests_for
 
-ORDERWISE = replace(RULES, tracking="order")
-ITEMWISE = replace(RULES, full_return="items")
 VARIANTS = [
     RULES,
     ITEMWISE,
@@ -86,10 +85,9 @@ HELD = [
 
 def both_ways(lines: list[object], held: object, rules: object = RULES) -> bool:
     """Whether an order takes the quick way; if so, both ways agree."""
-    asked = Context(order(lines, held), rules, UNKNOWN, NOW, NO_ANSWERS)  # type: ignore[arg-type]
-    quick = quick_plan(asked)
-    assert quick is None or quick == _full_plan(asked)
-    return quick is not None
+    asked = order(lines, held)  # type: ignore[arg-type]
+    made = plan_order(asked, rules, UNKNOWN, NOW)  # type: ignore[arg-type]
+    return agree(asked, rules, NOW, made)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rules", VARIANTS, ids=range(len(VARIANTS)))
@@ -141,6 +139,34 @@ def test_simple_orders_take_the_quick_way() -> None:
     assert not both_ways([line()], action(item(now=(1, 50))))
     assert both_ways([line()], action(item(), modifications=989))
     assert not both_ways([line()], action(item(), modifications=990))
+
+
+def test_both_ways_agree_where_a_share_lies_half_way() -> None:
+    """A seventh rounded to 28 digits is not half a cent any more; such an order goes the full way.
+
+    1.33 x (2.50 / 7) / 5.00 is 0.095 exactly, and a little less in decimals.
+    """
+    held = action(item("A", 7, "2.50"), item("B", 1, "2.50"), original_payout=money("1.33"))
+    assert not both_ways([line()], held)
+    assert plan([line()], held).verdicts[0].payout == money("0.09")
+    assert both_ways([line()], replace(held, original_payout=money("1.34")))
+
+
+def test_both_ways_agree_at_the_ends() -> None:
+    """Sums beyond exact decimals, actions of nothing, goods gone for money, wide tolerances."""
+    huge = action(item("A", 2, 10**13))
+    assert not both_ways([line()], huge)
+    assert both_ways([line()], action(item("A", 2, 10**6)))
+    assert not both_ways([line()], action(item(), amount=0, original_amount=money(0)))
+    gone = action(item(), item("B", now=(0, 10)), original_amount=money(110))
+    assert both_ways([line(1, "A", 2)], gone)
+    assert wants(plan([line(1, "A", 2)], gone)) == ["reverse"]
+    wide = replace(RULES, tolerance_units=5)
+    assert not both_ways([line(1, "A", 1, "0.05")], action(item()), wide)
+    assert both_ways([line(1, "A", 1, "0.06")], action(item()), wide)
+    unsaid = replace(RULES, ignored_reasons=frozenset({""}))
+    assert not both_ways([line(reason="")], action(item()), unsaid)
+    assert both_ways([line(parent_sku="B")], action(item(), item("B")))
 
 
 def test_decisions_are_told_apart() -> None:
@@ -205,8 +231,7 @@ def test_units_multiply() -> None:
     made = plan([ordered], action(item()), rules=ORDERWISE)
     assert wants(made) == ["amount=60"]
     assert made.verdicts[0].amount == 40
-    with full_way():
-        assert plan([line(1, "A", 2)], action(item("A", 4))).verdicts[0].amount == 50
+    assert plan([line(1, "A", 2)], action(item("A", 4))).verdicts[0].amount == 50
 
 
 def test_an_item_of_its_own_is_no_part_of_a_bundle() -> None:
@@ -486,8 +511,7 @@ def test_any_other_currency_is_another() -> None:
 def test_an_amount_never_falls_below_zero(amount: str, left: str) -> None:
     """Near zero the remaining amount is exact, and never negative."""
     lines = [line(1, "A", 1, amount)]
-    with full_way():
-        assert wants(plan(lines, action(item(), item("B")))) == [f"A:1/{left}"]
+    assert wants(plan(lines, action(item(), item("B")))) == [f"A:1/{left}"]
 
 
 def test_over_returns_say_how_much_was_left() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from reconcile_makers import UNKNOWN, action, item, money
+from reconcile_makers import BEFORE, CENT, UNKNOWN, action, item, money
 
 from clawback.reconcile.evidence import is_final, judge, learn, payout_surprise, share_payout
 from clawback.reconcile.facts import (
@@ -24,8 +23,6 @@ from clawback.reconcile.facts import (
 )
 from clawback.reconcile.shapes import canary_requests, probe_request, requests_for
 
-CENT = Decimal("0.01")
-BEFORE = action(item(), item("B", 2, 80))
 BOTH = Desired(items=(ItemTarget("A", 1, money(50)), ItemTarget("B", 1, money(30))))
 
 

@@ -7,8 +7,14 @@ from dataclasses import replace
 
 import pytest
 from reconcile_makers import (
+    ANSWER,
+    GONE,
     NOW,
+    ORDERWISE,
+    RESTORE,
+    REVERSED,
     RULES,
+    SOLD,
     action,
     adjustment,
     cancellation,
@@ -16,32 +22,15 @@ from reconcile_makers import (
     line,
     money,
     plan,
+    unlisted,
 )
 
+from clawback.reconcile.changes import identity
 from clawback.reconcile.facts import (
-    ActionState,
     Decision,
     Desired,
-    Item,
-    ItemTarget,
     OrderPlan,
 )
-
-ORDERWISE = replace(RULES, tracking="order")
-ITEMWISE = replace(RULES, full_return="items")
-REVERSED = ActionState.REVERSED
-SOLD = Desired(items=(ItemTarget("A", 1, money(50)),))
-GONE = Desired(reverse=True)
-RESTORE = (
-    "less came back than our confirmed change took off action 1.2.3, and a change never raises; "
-    "run `clawback reset` for it, or answer ignore"
-)
-ANSWER = "correct the row in the warehouse, or answer ignore with clawback decide"
-
-
-def unlisted(sku: str, quantity: int, amount: object) -> Item:
-    """An item that was changed before it was first seen."""
-    return Item(sku, quantity, money(str(amount)), None, None, touched=True)
 
 
 def ordering(n: int = 1, *, ordered: int = 3, cost: object = 150, **more: object) -> object:
@@ -247,3 +236,15 @@ def test_reversed_by_another_hand_after_our_change_is_told() -> None:
     assert "another hand" in made.verdicts[0].note
     ours = plan([line(1, "A", 2)], action(item(), state=REVERSED, settled_by_us=GONE))
     assert ours.verdicts[0].note == ""
+
+
+def test_a_line_tells_all_that_there_is_to_know() -> None:
+    """What impact.com answered before and that the reason is not mapped stand side by side."""
+    known = identity("IRtest", "1.2.3", Desired(reverse=True), 0)
+    held = action(item(), rejected_identity=known, rejected="no such code")
+    (verdict,) = plan([line(1, "A", 2)], held).verdicts
+    assert verdict.note == (
+        "no such code; the program maps no code for the reason 'returned', so its default was taken"
+    )
+    (verdict,) = plan([line(1, "A", 2, reason="")], action(item())).verdicts
+    assert not verdict.note

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from reconcile_makers import item, line, money
+from reconcile_makers import BORN, item, line, money
 
 from clawback.reconcile.facts import Item, Source
 from clawback.reconcile.originals import UpdateRow, baseline, items_from_updates, merge_items
-
-BORN = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 def row(
@@ -190,6 +188,17 @@ def test_a_known_item_without_originals_takes_those_of_an_untouched_listing() ->
     unknown = Item("A", 2, money(100), None, None)
     (merged,) = merge_items([unknown], [Item("A", 2, money(100), None, None)])
     assert merged == created(source=Source.UNTOUCHED)
+
+
+def test_what_another_hand_touched_was_only_seen_first() -> None:
+    """An untouched item that is lowered since is a first sight; what was recorded or ours stays."""
+    lowered = [Item("A", 1, money(50), None, None, touched=True)]
+    untouched = created(source=Source.UNTOUCHED)
+    assert merge_items([untouched], lowered)[0].source is Source.FIRST_SIGHT
+    assert merge_items([untouched], lowered, ours=True)[0].source is Source.UNTOUCHED
+    assert merge_items([created()], lowered)[0].source is Source.CREATION
+    still = [Item("A", 2, money(100), None, None)]
+    assert merge_items([untouched], still)[0].source is Source.UNTOUCHED
 
 
 @pytest.mark.parametrize(

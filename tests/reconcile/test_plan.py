@@ -9,7 +9,9 @@ from decimal import Decimal
 import pytest
 from reconcile_makers import (
     NOW,
+    ORDERWISE,
     RULES,
+    SOLD,
     UNKNOWN,
     action,
     adjustment,
@@ -36,9 +38,6 @@ from clawback.reconcile.facts import (
 from clawback.reconcile.forecast import AtStake, LockingDay, locking_soon
 from clawback.reconcile.outcomes import Hold, Outcome, combine
 from clawback.reconcile.plan import identity, is_locked, plan_order
-
-ORDERWISE = replace(RULES, tracking="order")
-SOLD = Desired(items=(ItemTarget("A", 1, money(50)),))
 
 
 def stakes(made: OrderPlan) -> dict[int, tuple[str, str, str]]:

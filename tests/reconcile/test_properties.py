@@ -10,15 +10,14 @@ from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reconcile_makers import NOW, RULES, UNKNOWN, apply, line, order, plan, said
+from quick_rows import agree
+from reconcile_makers import CENT, NOW, RULES, UNKNOWN, apply, line, order, plan, said
 from reconcile_worlds import actions, any_lines, cents, sound_lines, touched
 
-from clawback.reconcile.answers import NO_ANSWERS, Context
 from clawback.reconcile.books import Head, Row, balance
 from clawback.reconcile.facts import Action, ActionState, Line, Order, OrderPlan, Rules
 from clawback.reconcile.outcomes import Hold, Outcome, combine
-from clawback.reconcile.plan import _full_plan, plan_order
-from clawback.reconcile.quick import quick_plan
+from clawback.reconcile.plan import plan_order
 from clawback.reconcile.shapes import canary_requests, requests_for
 
 PROVE = settings(
@@ -28,7 +27,6 @@ PROVE = settings(
     suppress_health_check=[HealthCheck.too_slow],  # a busy machine draws slowly
 )
 IGNORING = replace(RULES, ignored_reasons=frozenset({"exchange"}))
-CENT = Decimal("0.01")
 OURS = {Hold.RESTORE_NEEDED, Hold.CONTESTED}
 """Holds that only a confirmed change of our own can lead to."""
 corrections: list[Callable[[Line], Line]] = [
@@ -205,8 +203,9 @@ def test_the_books_balance(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_change_and_its_lines_agree(data: st.DataObject) -> None:
     """The lines of a change are those that its verdicts call planned; their amounts add up."""
-    held = data.draw(actions().flatmap(touched))
-    made = plan(data.draw(any_lines()), held, rules=data.draw(programs))
+    held = data.draw(st.one_of(actions(), actions().flatmap(touched)))
+    lines = data.draw(st.one_of(any_lines(), sound_lines(held)))
+    made = plan(lines, held, rules=data.draw(programs))
     planned = {v.line_id for v in made.verdicts if v.outcome is Outcome.PLANNED}
     covered = [line_id for change in made.changes for line_id in change.line_ids]
     assert sorted(covered) == sorted(planned)
@@ -260,9 +259,8 @@ def test_the_quick_way_is_the_full_way(data: st.DataObject) -> None:
         ordered_amount=data.draw(st.sampled_from([None, held.items[0].amount])),
     )
     rules = data.draw(programs)
-    plan_of = Context(order([returned], held), rules, UNKNOWN, NOW, NO_ANSWERS)
-    quick = quick_plan(plan_of)
-    assert quick is None or quick == _full_plan(plan_of)
+    asked = order([returned], held)
+    agree(asked, rules, NOW, plan_order(asked, rules, UNKNOWN, NOW))
 
 
 @PROVE

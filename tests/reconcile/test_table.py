@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reconcile_makers import full_way
 from render_rules import ORDERED, render
 from table import Row
 
@@ -16,13 +15,6 @@ RULES_MD = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 def test_rule(row: Row) -> None:
     """What is given leads to what the table says."""
     assert row.run() == row.expect
-
-
-@pytest.mark.parametrize("row", ORDERED, ids=lambda row: f"{row.section}: {row.rule}")
-def test_rule_the_full_way(row: Row) -> None:
-    """The same holds where no order takes the quick way."""
-    with full_way():
-        assert row.run() == row.expect
 
 
 def test_no_rule_stands_twice() -> None:

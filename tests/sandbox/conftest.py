@@ -198,6 +198,20 @@ def _start(
     return desk
 
 
+@pytest.fixture(name="switched")
+def _switched(request: pytest.FixtureRequest, desk_of: Starter) -> Starter:
+    """Starts sandboxes with the switch that the test is named after: `switched(value)`.
+
+    After the value may come actions, and other switches by their names.
+    """
+    switch = request.function.__name__.removeprefix("test_")
+
+    def start(value: Any, actions: list[dict[str, Any]] | None = None, **more: Any) -> Desk:
+        return desk_of(actions, profile={switch: value, **more})
+
+    return start
+
+
 @pytest.fixture(name="desk")
 def _desk(desk_of: Starter) -> Desk:
     """A sandbox with two actions alike and the default profile."""

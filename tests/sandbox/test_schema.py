@@ -17,9 +17,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from clawback.sandbox.limits import RateLimit
-from clawback.sandbox.profile import ErrorBody, load, names
+from clawback.sandbox.profile import load, names
 from clawback.sandbox.server import SandboxServer
 from clawback.sandbox.settings import Settings
+from clawback.sandbox.switches_reading import ErrorBody
 
 CHECKS = [
     checks.not_a_server_error,

@@ -154,11 +154,13 @@ class Campaign:
         if self.random.random() > 0.2:
             return
         server = self.lab.server
-        path = f"/Agencies/{server.agency_sid}/Advertisers/{server.account_sid}/Campaigns"
+        path = f"/Agencies/{server.agency_sid}/Advertisers/{server.account_sid}/CompanyInformation"
         n = self.random.randint(1, ALLOWANCE)
+        theirs = httpx.BasicAuth(server.agency_sid, server.auth_token)
+        request = next(theirs.auth_flow(self.lab.http.build_request("GET", path)))
         for _ in range(n):
             with suppress(httpx.RemoteProtocolError):  # it meets the same faults
-                self.lab.http.get(path, auth=(server.agency_sid, server.auth_token))
+                self.lab.inside.handle_request(request)
         self.tell(f"  another tool sends {n} requests")
 
     def trouble(self) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 import pytest
 
 from clawback.ledger.store import Ledger
+from clawback.sandbox import control
 from clawback.sandbox.app import build
 from clawback.sandbox.core import Logged, Sandbox
 from clawback.sandbox.http import ABORT
@@ -23,12 +25,17 @@ from clawback.sandbox.server import SandboxServer
 from clawback.steps.runtime import RunKind
 from lab import NOW, Lab, LabClock, back, settings_of
 
+T = TypeVar("T")
+
 
 class Inside(httpx.BaseTransport):
-    """Hands a request to an ASGI application; a reset becomes the error that a client would see."""
+    """Hands a request to an ASGI application; a reset becomes the error that a client would see.
 
-    def __init__(self, app: Any) -> None:
-        self._app, self._loop = app, asyncio.new_event_loop()
+    A sandbox that does not misbehave never waits, and then needs no event loop.
+    """
+
+    def __init__(self, app: Any, sandbox: Sandbox) -> None:
+        self._app, self._sandbox, self._loop = app, sandbox, asyncio.new_event_loop()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         body, sent, aborted = request.read(), list[dict[str, Any]](), list[bool]()
@@ -45,7 +52,11 @@ class Inside(httpx.BaseTransport):
             sent.append(message)
 
         scope = self._scope(request, aborted)
-        self._loop.run_until_complete(self._app(scope, receive, send))
+        serving = self._app(scope, receive, send)
+        if self._sandbox.plan.rules or request.url.path.startswith("/_sandbox"):
+            self._loop.run_until_complete(serving)
+        else:
+            at_once(serving)
         if aborted or not sent:
             raise httpx.RemoteProtocolError("the server hung up", request=request)
         content = b"".join(message.get("body", b"") for message in sent[1:])
@@ -78,6 +89,15 @@ class Inside(httpx.BaseTransport):
         self._loop.close()
 
 
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine comes to that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    raise AssertionError(f"{coroutine} waits")
+
+
 class InsideLab(Lab):
     """A lab without servers: sandbox and warehouse are in memory."""
 
@@ -92,7 +112,7 @@ class InsideLab(Lab):
         """A lab with an empty world."""
         started = settings_of(home, [], settings)
         with closing(Sandbox(started)) as sandbox:
-            inside = Inside(build(sandbox))
+            inside = Inside(build(sandbox), sandbox)
             known = sandbox.settings
             server = SimpleNamespace(
                 base_url="http://127.0.0.1",
@@ -123,6 +143,10 @@ class InsideLab(Lab):
         if moment > self.clock.now():
             self.clock.set(moment)
             self.sandbox.set_clock(moment.timestamp(), None)
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        found = json.loads(at_once(control.read_state(self.sandbox)).body)["actions"]
+        return {one["Id"]: one for one in found}
 
     def requests(self, *kinds: str) -> list[dict[str, Any]]:
         return [vars_of(entry) for entry in self.sandbox.log if not kinds or entry.kind in kinds]

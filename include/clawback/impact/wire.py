@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.parsers import expat
 
+import msgspec
 import orjson
 
 Mapping = dict[str, Any]
@@ -13,6 +14,8 @@ Mapping = dict[str, Any]
 ROOT = "ImpactRadiusResponse"
 PAGING = frozenset(("@page", "@numpages", "@pagesize", "@total", "@nextpageuri", "@uri"))
 _DEEPEST = 32
+_LONG = 65_536
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Unreadable(ValueError):  # noqa: N818 - a reason, which becomes a MalformedAnswer
@@ -23,6 +26,8 @@ def decode(content: bytes) -> Mapping:
     """The mapping that a body holds, whatever its content type claims.
 
     XML comes out in the shape of the JSON: the attributes of a collection as `@` keys beside it.
+    A list of more than 64 kB may be left as it came (`msgspec.Raw`), for a reader that knows its
+    rows: `clawback.impact.rows`.
     Raises Unreadable for HTML, a truncated or empty body, and anything but a mapping.
     """
     head = content[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -33,13 +38,27 @@ def decode(content: bytes) -> Mapping:
         if lowered.startswith(b"<!doctype html") or b"<html" in lowered:
             raise Unreadable("an HTML page")
         return _hoisted(_parse_xml(content))
+    body = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        answer = orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
+        answer = _in_parts(body) if len(body) > _LONG else orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Unreadable(f"neither JSON nor XML, or cut off ({error.msg})") from None
     if not isinstance(answer, dict):
         raise Unreadable(f"JSON, but a {type(answer).__name__} and no mapping")
     return answer
+
+
+def _in_parts(body: bytes) -> Any:
+    """A long body, its long lists left as they are; one that is no mapping is decoded whole."""
+    try:
+        parts = _PARTS.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return orjson.loads(body)
+    return {name: _short(memoryview(part), part) for name, part in parts.items()}
+
+
+def _short(seen: memoryview, part: msgspec.Raw) -> Any:
+    return part if len(seen) > _LONG and seen[0] == ord("[") else orjson.loads(seen)
 
 
 def as_list(value: Any) -> list[Any]:

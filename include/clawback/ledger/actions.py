@@ -249,6 +249,12 @@ def set_cursor(conn: Connection, account: str, campaign_id: str, to: datetime) -
     upsert(conn, cursors, [row], update=("listed_to", "fresh_at"))
 
 
+def set_fresh(conn: Connection, account: str, campaign_id: str, at: datetime) -> None:
+    """Say that what was updated has been listed just now, and not all of it could be read."""
+    here = (cursors.c.account == account) & (cursors.c.campaign_id == campaign_id)
+    conn.execute(update(cursors).where(here).values(fresh_at=at))
+
+
 def lease_cursor(
     conn: Connection, key: tuple[str, str], holder: str, span: tuple[datetime, datetime]
 ) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import overload
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
 
 from clawback.clock import Clock
 from clawback.impact.budget import BudgetSpent, RequestKind, read_limits
@@ -21,6 +21,32 @@ SECOND = timedelta(seconds=1)
 DEFAULT_ALLOWANCE = 1000
 """Requests an hour for everything that is not listed otherwise (reference §6)."""
 _TOO_MANY = 429
+# Every request of an account passes here: the statements are built once.
+_MINE = budget_uses.c.account == bindparam("whose")
+_HELD = select(budgets).where(budgets.c.account == bindparam("whose")).with_for_update()
+_SAY = (
+    update(budgets)
+    .where(budgets.c.account == bindparam("whose"))
+    .values(
+        allowance=bindparam("allowance"),
+        remaining=bindparam("remaining"),
+        resets_at=bindparam("resets_at"),
+        said_at=bindparam("said_at"),
+        blocked_until=bindparam("blocked_until"),
+    )
+)
+_TAKE = (
+    update(budgets)
+    .where(budgets.c.account == bindparam("whose"))
+    .values(remaining=bindparam("left"))
+)
+_FORGET = delete(budget_uses).where(_MINE, budget_uses.c.second < bindparam("before"))
+_SUM = select(func.coalesce(func.sum(budget_uses.c.n), 0)).where(
+    _MINE, budget_uses.c.second > bindparam("since")
+)
+_OLDEST = select(func.min(budget_uses.c.second)).where(
+    _MINE, budget_uses.c.second > bindparam("since")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +97,8 @@ class LedgerGate:
                 "said_at": mine,
                 "blocked_until": self._mine(limits.retry_at(now)) if status == _TOO_MANY else None,
             }
-            values = {name: value for name, value in said.items() if value is not None}
-            conn.execute(update(budgets).where(budgets.c.account == self.account).values(**values))
+            told = {name: before[name] if value is None else value for name, value in said.items()}
+            conn.execute(_SAY, {"whose": self.account, **told})
 
     @overload
     def _mine(self, moment: datetime) -> datetime: ...
@@ -117,11 +143,10 @@ def _held(conn: Connection, account: str) -> RowMapping:
 
     So that of several processes each counts before the next one asks.
     """
-    here = select(budgets).where(budgets.c.account == account).with_for_update()
-    found = conn.execute(here).mappings().one_or_none()
+    found = conn.execute(_HELD, {"whose": account}).mappings().one_or_none()
     if found is None:
         upsert(conn, budgets, [{"account": account, "allowance": DEFAULT_ALLOWANCE}])
-        found = conn.execute(here).mappings().one()
+        found = conn.execute(_HELD, {"whose": account}).mappings().one()
     return found
 
 
@@ -138,21 +163,18 @@ def _use(conn: Connection, said: RowMapping, now: datetime) -> None:
     account = said["account"]
     if said["remaining"] is not None:
         left = max(said["remaining"] - 1, 0)
-        conn.execute(update(budgets).where(budgets.c.account == account).values(remaining=left))
+        conn.execute(_TAKE, {"whose": account, "left": left})
     second = now.replace(microsecond=0)
     first = count_up(conn, budget_uses, {"account": account, "second": second}) == 1
     if first:
-        old = budget_uses.c.second < now - 2 * HOUR
-        conn.execute(delete(budget_uses).where(budget_uses.c.account == account, old))
+        conn.execute(_FORGET, {"whose": account, "before": now - 2 * HOUR})
 
 
 def _used(conn: Connection, account: str, since: datetime) -> int:
-    here = (budget_uses.c.account == account) & (budget_uses.c.second > since - SECOND)
-    return int(conn.scalar(select(func.coalesce(func.sum(budget_uses.c.n), 0)).where(here)) or 0)
+    return int(conn.scalar(_SUM, {"whose": account, "since": since - SECOND}) or 0)
 
 
 def _free_at(conn: Connection, account: str, since: datetime) -> datetime:
     """When the oldest second that counts no longer does."""
-    here = (budget_uses.c.account == account) & (budget_uses.c.second > since - SECOND)
-    oldest = conn.scalar(select(func.min(budget_uses.c.second)).where(here)) or since
+    oldest: datetime = conn.scalar(_OLDEST, {"whose": account, "since": since - SECOND}) or since
     return oldest + HOUR + SECOND

@@ -30,7 +30,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from clawback.ledger.values import Row, convert, decoder, encoder
+from clawback.ledger.values import (
+    Row,
+    convert,
+    decoder,
+    encoder,
+    from_plain,
+    plain_to_driver,
+    to_plain,
+)
 
 Conflict: TypeAlias = Literal["nothing"] | Sequence[str] | None
 _BATCH = 20_000
@@ -97,6 +105,13 @@ def encode_rows(
     """Rows as the driver takes them; another process may do this for the one that writes."""
     converts = [encoder(table.c[name].type, dialect) for name in columns]
     return convert(rows, converts)
+
+
+def encode_plain(
+    dialect: Dialect, table: Table, columns: Sequence[str], rows: Sequence[Row]
+) -> list[Row]:
+    """Rows as the driver takes them, of values that are its own already but for millionths."""
+    return convert(rows, [plain_to_driver(table.c[name].type, dialect) for name in columns])
 
 
 def _insert_sqlite(
@@ -212,6 +227,25 @@ def fetch(conn: Connection, statement: Select[Any], *, batch: int = _BATCH) -> I
             yield from convert(rows, converts)
     finally:
         result.close()
+
+
+def fetch_plain(conn: Connection, statement: Select[Any]) -> list[Row]:
+    """All rows of a query as the driver gives them, but money in millionths.
+
+    To look at many rows of which few are needed: `decode_rows` makes of them what `fetch` gives.
+    """
+    result = conn.execute(statement)
+    cursor: Any = result.cursor
+    rows: list[Row] = cursor.fetchall()
+    result.close()
+    return convert(rows, [to_plain(one.type, conn.dialect) for one in statement.selected_columns])
+
+
+def decode_rows(
+    dialect: Dialect, columns: Sequence[ColumnElement[Any]], rows: Sequence[Row]
+) -> list[Row]:
+    """Rows that came plain, as `fetch` gives them."""
+    return convert(rows, [from_plain(one.type, dialect) for one in columns])
 
 
 def among(conn: Connection, here: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:

@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, exists, insert, or_, select, update
 
 from clawback.errors import ClawbackError
 from clawback.ledger.runs import note
 from clawback.ledger.store import chunks
 from clawback.ledger.tables import (
+    actions,
     change_lines,
     changes,
     evidence,
@@ -186,6 +187,21 @@ def unbooked_of(conn: Connection, line_ids: Sequence[int]) -> dict[tuple[int, st
     return found
 
 
+def ever_sent(conn: Connection, program: str, account: str, action_id: str) -> bool:
+    """Whether a change of an action has ever been sent."""
+    order = select(actions.c.order_key).where(
+        actions.c.account == account, actions.c.id == action_id
+    )
+    here = exists().where(
+        changes.c.program == program,
+        changes.c.order_key == order.scalar_subquery(),
+        changes.c.account == account,
+        changes.c.action_id == action_id,
+        changes.c.sent_at.is_not(None),
+    )
+    return bool(conn.scalar(select(here)))
+
+
 def covers_withdrawn(conn: Connection, change_id: str) -> bool:
     """Whether the warehouse has voided a line of a change, or does not hold it any more."""
     here = (
@@ -248,7 +264,7 @@ def set_submission(conn: Connection, submission_id: int, **values: object) -> No
 
 def forget_submissions(conn: Connection, change_id: str) -> None:
     """What was sent for a change before it was planned anew says nothing of it any more."""
-    told = submissions.c.state.in_(("sending", "queued", "complete"))
+    told = submissions.c.state.in_(("sending", "queued", "complete", "refused"))
     here = update(submissions).where(submissions.c.change_id == change_id, told)
     conn.execute(here.values(state="past"))
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from clawback.errors import ClawbackError
 from clawback.ledger.store import count_up, upsert
 from clawback.ledger.tables import events, programs, request_counts, runs
+
+_RUN = select(runs).where(runs.c.id == bindparam("wanted"))
 
 
 class UnknownRunError(ClawbackError):
@@ -54,7 +56,7 @@ def open_run(conn: Connection, run: Run, campaign_id: str) -> None:
 
 def get_run(conn: Connection, run_id: str) -> Run:
     """The run; raises UnknownRunError where preflight has not opened it."""
-    row = conn.execute(select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+    row = conn.execute(_RUN, {"wanted": run_id}).mappings().one_or_none()
     if row is None:
         raise UnknownRunError(
             f"the ledger holds no run {run_id!r}; the preflight task opens it: check that it ran "

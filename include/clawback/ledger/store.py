@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -18,8 +19,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Connection,
     Engine,
+    Executable,
     Select,
     Table,
+    bindparam,
     create_engine,
     event,
     func,
@@ -171,10 +174,18 @@ def alone(conn: Connection, name: str) -> None:
 
 def count_up(conn: Connection, table: Table, key: Mapping[str, Any], by: int = 1) -> int:
     """Add to the column `n` of the row with a key, which need not be there; gives what it is."""
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(table).values(**key, n=by)
-    more = new.on_conflict_do_update(index_elements=list(key), set_={"n": table.c.n + by})
-    return int(conn.execute(more.returning(table.c.n)).scalar_one())
+    more = _counting(conn.dialect.name, table, tuple(key))
+    return int(conn.execute(more, {**key, "n": by}).scalar_one())
+
+
+@cache
+def _counting(database: str, table: Table, names: tuple[str, ...]) -> Executable:
+    """The statement of `count_up`, built once for each table."""
+    dialect = sqlite if database == "sqlite" else postgresql
+    new = dialect.insert(table).values({name: bindparam(name) for name in (*names, "n")})
+    more = new.on_conflict_do_update(index_elements=names, set_={"n": table.c.n + new.excluded.n})
+    counting: Executable = more.returning(table.c.n)
+    return counting
 
 
 def insert_missing(conn: Connection, table: Table, names: Sequence[str], rows: Select[Any]) -> None:

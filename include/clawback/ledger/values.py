@@ -23,6 +23,7 @@ Row: TypeAlias = tuple[Any, ...]
 Convert: TypeAlias = Callable[[Any], Any]
 _KNOWN = 32768
 _MILLION = Decimal("0.000001")
+_MILLIONS, _HUNDREDTH = 1_000_000, 10_000
 
 
 def convert(rows: Sequence[Row], converts: Sequence[Convert | None]) -> list[Row]:
@@ -43,7 +44,7 @@ def encoder(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     if isinstance(kind, Utc):
         return _utc_text if dialect.name == "sqlite" else _utc
     if isinstance(kind, JSON):
-        return _to_json
+        return to_json
     if isinstance(kind, Boolean):
         return None
     return kind.dialect_impl(dialect).bind_processor(dialect)
@@ -59,6 +60,34 @@ def decoder(kind: TypeEngine[Any], dialect: Dialect, code: object) -> Convert | 
     if sqlite and isinstance(kind, JSON):
         return _from_json
     return kind.dialect_impl(dialect).result_processor(dialect, code)
+
+
+def to_plain(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What makes the driver's value plain: money in millionths, all else as the driver has it."""
+    return _millionths if isinstance(kind, Money) and dialect.name != "sqlite" else None
+
+
+def from_plain(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What turns a plain value into ours."""
+    return _from_millionths if isinstance(kind, Money) else decoder(kind, dialect, None)
+
+
+def plain_to_driver(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What turns a plain value into the driver's."""
+    return _decimals if isinstance(kind, Money) and dialect.name != "sqlite" else None
+
+
+def shown(value: int) -> str:
+    """An amount in millionths as text: `str()` of the decimal that is read, 12.30 or 0.125."""
+    whole, rest = divmod(abs(value), _MILLIONS)
+    sign = "-" if value < 0 else ""
+    if rest % _HUNDREDTH:
+        return f"{sign}{whole}.{rest:06}".rstrip("0")
+    return f"{sign}{whole}.{rest // _HUNDREDTH:02}"
+
+
+def _decimals(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value).scaleb(-6)
 
 
 @lru_cache(maxsize=_KNOWN)
@@ -106,7 +135,7 @@ def _from_utc_text(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text + "+00:00")
 
 
-def _to_json(value: Any) -> str:
+def to_json(value: Any) -> str:
     """JSON without spaces; None is JSON's null, as SQLAlchemy has it."""
     try:
         return orjson.dumps(value).decode()

@@ -28,20 +28,31 @@ class Standing(NamedTuple):
 
 PLANNED = Standing(Outcome.PLANNED)
 _MODIFY, _REVERSE = Verb.MODIFY, Verb.REVERSE
+REVERSED_STATE = "reverse"
 
 
 def identity(account: str, action_id: str, desired: Desired, generation: int) -> str:
     """The identity of a change: equal for equal desired states of one generation of an action."""
     if desired.reverse:
-        state = "reverse"
+        state = REVERSED_STATE
     elif desired.amount is not None:
         state = f"amount={_plain(desired.amount)}"
     else:
         state = "\x1e".join(
-            [f"{t.sku}\x1f{t.quantity}\x1f{_plain(t.amount)}" for t in _sorted(desired.items)]
+            [item_state(t.sku, t.quantity, _plain(t.amount)) for t in _sorted(desired.items)]
         )
+    return named(account, action_id, state, generation)
+
+
+def named(account: str, action_id: str, state: str, generation: int) -> str:
+    """The identity of a change to a desired state that is given in words."""
     text = f"{account}\x1d{action_id}\x1d{generation}\x1d{state}"
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def item_state(sku: str, quantity: int | None, amount: str) -> str:
+    """The desired state of one item in words; `amount` without needless zeros."""
+    return f"{sku}\x1f{quantity}\x1f{amount}"
 
 
 def _sorted(targets: tuple[ItemTarget, ...]) -> Sequence[ItemTarget]:
@@ -124,21 +135,25 @@ def _line_amounts(lines: Sequence[Taken], drop: Decimal, currency: str) -> tuple
     return tuple(share(drop, [line.amount for line in lines], currency))
 
 
-def standing_of(made: Draft, change: PlannedChange, plan: Context) -> Standing:
-    """Whether a change may be planned, and what else becomes of its lines."""
-    action, answers = made.action, plan.answers
+def closed(action: Action, plan: Context) -> Standing | None:
+    """What becomes of the lines of an action that no change may be planned for; else None."""
     if action.open_change:
         note = f"an earlier change of action {action.id} is not yet seen"
         return Standing(Outcome.PENDING, None, note)
     if is_locked(action, plan.now):
         return Standing(Outcome.LOCKED, None, _why_locked(action))
-    if answers.stands_back(action.id):
+    if plan.answers.stands_back(action.id):
         return Standing(Outcome.IGNORED, None, "a person decided to stand back from this action")
-    return PLANNED if answers.retries(action.id) else _objection(action, change, plan)
+    return None
 
 
-def _objection(action: Action, change: PlannedChange, plan: Context) -> Standing:
-    """What speaks against a change, unless a person says retry."""
+def standing_of(action: Action, change: PlannedChange, plan: Context) -> Standing:
+    """Whether a change may be planned, and what else becomes of its lines.
+
+    Nothing speaks against it where a person says retry.
+    """
+    if plan.answers.retries(action.id):
+        return PLANNED
     settled = action.settled_by_us
     if settled is not None and above(action, settled, tolerance(action.currency, plan.rules)):
         return Standing(Outcome.HELD, Hold.CONTESTED, _CONTESTED.format(action.id))

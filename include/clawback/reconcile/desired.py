@@ -110,6 +110,8 @@ def _holding(sku: str, items: list[Item], claims: list[Claim], made: Draft) -> H
     )
     if base.note and base.note not in made.notes:
         made.notes.append(base.note)
+    for claim in claims if base.note else ():
+        claim.note = claim.note or base.note
     if base.conflict:
         made_of.unknown = True
         hold_all(claims, Hold.BASELINE_UNKNOWN, base.conflict)
@@ -168,7 +170,7 @@ def _count(held: Holding, currency: str, rules: Rules) -> None:
     left = held.first_amount - tally.money
     if tally.in_proportion:
         left -= held.first_amount * tally.in_proportion / held.first_quantity
-    held.left_amount = quantize(left, currency) if left > 0 else ZERO
+    held.left_amount = quantize(max(left, ZERO), currency) or ZERO  # nothing is written 0
 
 
 def _count_units(claim: Claim, amount: Decimal | None, held: Holding, tally: _Tally) -> None:

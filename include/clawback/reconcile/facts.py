@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from clawback.reconcile.outcomes import Hold, Outcome
+from clawback.reconcile.record import record
 
 
 class Kind(StrEnum):
@@ -27,7 +28,7 @@ class LineKey(NamedTuple):
     sku: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A valid return line as the ledger holds it. Amounts are in `currency`, times aware UTC."""
 
@@ -65,7 +66,7 @@ class Source(StrEnum):
     FIRST_SIGHT = "first_sight"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Item:
     """An item of an action: what impact.com holds now and what it held at first.
 
@@ -81,7 +82,7 @@ class Item:
     touched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ItemTarget:
     """What an item should hold: remaining quantity and amount; None leaves the component out."""
 
@@ -90,7 +91,7 @@ class ItemTarget:
     amount: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Desired:
     """What an action should hold. Exactly one of `reverse`, `items`, `amount` speaks.
 
@@ -102,7 +103,7 @@ class Desired:
     amount: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Action:
     """An impact.com action with its items, as last listed. Money in `currency`.
 
@@ -147,7 +148,7 @@ class Decision(NamedTuple):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """All that is known of one order: every return line of it and every action of its order id.
 
@@ -169,7 +170,7 @@ class Verb(StrEnum):
     REVERSE = "reverse"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedChange:
     """One planned write to one action.
 
@@ -200,7 +201,7 @@ class PlannedChange:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineVerdict:
     """What becomes of one line on one action (`action_id` empty: of the line as such).
 
@@ -218,7 +219,7 @@ class LineVerdict:
     currency: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrderPlan:
     """The plan of one order: a verdict for every line (at least one each), and its changes."""
 
@@ -227,7 +228,7 @@ class OrderPlan:
     changes: tuple[PlannedChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Normalise:
     """How ids of the warehouse and of impact.com are made alike before they are compared."""
 
@@ -250,7 +251,7 @@ class Codes(NamedTuple):
 DEFAULT_CODES = Codes("ORDER_UPDATE", "ITEM_RETURNED")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """A program's choices that the rules need; made from the program file."""
 
@@ -277,7 +278,7 @@ class Rules:
     modification_limit: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Learned:
     """What is known of an account's writes (design, "Canary"); None is not known yet."""
 
@@ -289,7 +290,7 @@ class Learned:
     indexed amounts are honoured or amounts follow quantities; which of the two is not told."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """One request of a change: the form fields, in order (reference §3.1, §3.2)."""
 
@@ -311,7 +312,7 @@ class Judgement(StrEnum):
     """The lists do not settle it: the action's Items must be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Observed:
     """What was read of an action after a change of it was sent."""
 
@@ -323,7 +324,7 @@ class Observed:
     """Whether `items` were read after the change was sent (Items list or update rows)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What the submission of a change says: its error, empty when there is none."""
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from clawback.money import ZERO
 from clawback.reconcile.facts import Item, Line, Source
+from clawback.reconcile.record import record
 
 CREATED = "IR_BLANK"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdateRow:
     """A row of the ActionUpdates list, for one item of one action (reference §5).
 
@@ -30,7 +31,7 @@ class UpdateRow:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rebuilt:
     """An action's items as its update rows tell them.
 
@@ -129,11 +130,15 @@ def _items(sku: str, group: list[UpdateRow], created: list[UpdateRow]) -> list[I
     return items
 
 
-def merge_items(known: Sequence[Item], listed: Sequence[Item]) -> tuple[Item, ...]:
+def merge_items(
+    known: Sequence[Item], listed: Sequence[Item], *, ours: bool = False
+) -> tuple[Item, ...]:
     """The items as just listed, with the originals that are known; lines of one SKU by position.
 
-    A listed item that nobody touched is its own original. A known item that is not listed any
-    more is kept as gone, so that its originals are not lost.
+    A listed item that nobody touched is its own original. What it held then is no more than the
+    ledger's first sight once it is touched by another hand; `ours` says that we have sent a change
+    of the action, whose baseline must stay what it was. A known item that is not listed any more
+    is kept as gone, so that its originals are not lost.
     """
     waiting: dict[str, list[Item]] = {}
     for item in known:
@@ -141,19 +146,20 @@ def merge_items(known: Sequence[Item], listed: Sequence[Item]) -> tuple[Item, ..
     merged = []
     for item in listed:
         before = waiting.get(item.sku)
-        merged.append(_with_originals(item, before.pop(0) if before else None))
+        merged.append(_with_originals(item, before.pop(0) if before else None, ours=ours))
     for rest in waiting.values():
         merged += [replace(item, quantity=0, amount=ZERO, touched=True) for item in rest]
     return tuple(merged)
 
 
-def _with_originals(listed: Item, known: Item | None) -> Item:
+def _with_originals(listed: Item, known: Item | None, *, ours: bool) -> Item:
     if known is not None and known.original_quantity is not None:
+        lowered = known.source is Source.UNTOUCHED and listed.touched and not ours
         return replace(
             listed,
             original_quantity=known.original_quantity,
             original_amount=known.original_amount,
-            source=known.source,
+            source=Source.FIRST_SIGHT if lowered else known.source,
         )
     if listed.original_quantity is None and not listed.touched:
         return replace(

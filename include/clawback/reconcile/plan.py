@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from clawback.reconcile.answers import NO_ANSWERS, Answers, Context
-from clawback.reconcile.changes import PLANNED, change_of, identity, is_locked, standing_of
+from clawback.reconcile.changes import PLANNED, change_of, closed, identity, is_locked, standing_of
 from clawback.reconcile.claims import Claim, Draft, tolerance
 from clawback.reconcile.desired import draft
 from clawback.reconcile.diff import below, difference
@@ -20,7 +20,6 @@ from clawback.reconcile.facts import (
     Rules,
 )
 from clawback.reconcile.outcomes import Hold, Outcome
-from clawback.reconcile.quick import quick_plan
 from clawback.reconcile.resolve import Part, find, impact_sku, route
 from clawback.reconcile.verdicts import ignored, unplaced, verdict_of, waive, withdrawn_note, worth
 
@@ -35,16 +34,6 @@ def plan_order(order: Order, rules: Rules, learned: Learned, now: datetime) -> O
     """
     answers = Answers.of(order.decisions) if order.decisions else NO_ANSWERS
     plan = Context(order, rules, learned, now, answers)
-    if len(order.actions) == 1 and len(order.lines) == 1 and answers is NO_ANSWERS:
-        quick = quick_plan(plan)
-        if quick is not None:
-            return quick
-    return _full_plan(plan)
-
-
-def _full_plan(plan: Context) -> OrderPlan:
-    """Every rule there is."""
-    order, rules, answers = plan.order, plan.rules, plan.answers
     live, withdrawn, verdicts = _sort_out(plan)
     changes: list[PlannedChange] = []
     held: set[int] = set()
@@ -97,9 +86,13 @@ def _plan_part(
     desired = difference(made, plan.rules)
     if desired is None or not any(c.hold is None and not c.covered for c in made.claims):
         return lost + [verdict_of(claim, made, PLANNED) for claim in made.claims], None
-    change = change_of(made, desired, plan)
-    standing = standing_of(made, change, plan)
-    verdicts = lost + [verdict_of(claim, made, standing) for claim in made.claims]
+    change, standing = None, closed(made.action, plan)
+    if standing is None:
+        change = change_of(made, desired, plan)
+        standing = standing_of(made.action, change, plan)
+    # Item changes say ORDER_UPDATE, whatever the reason: there no default is taken.
+    unmapped = () if change is None or desired.items else change.codes_unmapped
+    verdicts = lost + [verdict_of(claim, made, standing, unmapped) for claim in made.claims]
     return verdicts, change if standing is PLANNED else None
 
 

@@ -1,133 +1,187 @@
-"""The commonest order in few steps: one line that returns units of one item nobody touched.
+"""The commonest order in whole numbers: one line that returns units of one item nobody touched.
 
-It says nothing of its own: `plan_order` gives the same for every order that passes here (a
-property test holds the two together). It only spares a million such orders the general way.
+It says nothing of its own: `plan_order` comes to the same for every order that passes here, as
+property tests see to. It only spares a million such orders the general way, with its objects and
+decimals. Amounts are millionths of the currency's unit; times are as the ledger's driver gives
+them, as long as they can be compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any, TypeAlias
 
-from clawback.money import ZERO, quantize
-from clawback.reconcile.answers import Context
-from clawback.reconcile.changes import build, is_locked
-from clawback.reconcile.claims import tolerance
-from clawback.reconcile.diff import REVERSE
-from clawback.reconcile.facts import (
-    Action,
-    ActionState,
-    Desired,
-    Item,
-    ItemTarget,
-    Kind,
-    Line,
-    LineVerdict,
-    OrderPlan,
-    Rules,
-    Source,
+from clawback.money import minor_unit
+from clawback.reconcile.facts import ActionState, Kind, Rules, Source
+from clawback.reconcile.record import record
+
+LINE = (
+    *("order_key", "id", "order_id", "return_id", "sku", "kind", "quantity", "amount", "currency"),
+    *("reason", "returned_at", "ordered_at", "ordered_quantity", "ordered_amount"),
+    *("voided", "vanished", "parent_sku"),
 )
-from clawback.reconcile.outcomes import Outcome
-from clawback.reconcile.reasons import Taken
-
-_PLANNED, _RETURN, _REVERSED = Outcome.PLANNED, Kind.RETURN, ActionState.REVERSED
-_FIRST_SIGHT = Source.FIRST_SIGHT
+ACTION = (
+    *("order_key", "id", "tracker_id", "partner_id", "state", "amount", "payout", "currency"),
+    *("created_at", "locking_at", "cleared_at", "original_amount", "original_payout"),
+    *("modifications", "generation", "settled", "refused"),
+)
+ITEM = (
+    *("action_id", "sku", "quantity", "amount", "original_quantity", "original_amount"),
+    *("source", "touched"),
+)
+"""What the rows that are looked at begin with."""
+Row: TypeAlias = tuple[Any, ...]
+_RETURN, _REVERSED = Kind.RETURN.value, ActionState.REVERSED.value
+_FIRST_SIGHT = Source.FIRST_SIGHT.value
+_NOTHING = (None, "null")
 _ROOM = 10
 """Modifications that must be left; with fewer the general way counts its requests."""
+_EXACT = 10**27
+"""Products below this are the same in decimals, which keep 28 digits."""
 
 
-def quick_plan(plan: Context) -> OrderPlan | None:
-    """The plan of a simple order, None for any other."""
-    order, rules = plan.order, plan.rules
-    line, action = order.lines[0], order.actions[0]
-    if not (_plain_rules(rules) and _plain_line(line, rules) and _open(action, plan)):
-        return None
-    item = _item_of(line, action, rules)
-    if item is None:
-        return None
-    returned = line.quantity or 0
-    left = item.quantity - returned
-    currency = action.currency
-    money = item.amount * returned / item.quantity
-    if line.amount is not None and rules.trust_amounts:
-        money = line.amount
-    desired, drop = _desired(item, left, money, action, rules)
-    if desired is None:
-        return None
-    taken = Taken(line.id, line.reason, drop)
-    change = build(action, desired, action.amount - drop, (taken,), plan)
-    payout = quantize((action.original_payout or ZERO) * money / action.amount, currency)
-    worth = quantize(money, currency) if line.amount is None else line.amount
-    verdict = LineVerdict(line.id, action.id, _PLANNED, None, "", worth, payout, currency)
-    return OrderPlan(order.order_id, (verdict,), (change,))
+@record
+class Effect:
+    """What a quick order's change takes off, in millionths.
+
+    `left` and `amount` are what remains of the item, both None where the whole action is reversed;
+    `drop` is what the change takes off the action, `payout_left` what it should pay afterwards;
+    `worth` and `payout` are what the line is worth and the commission on it.
+    """
+
+    left: int | None
+    amount: int | None
+    drop: int
+    payout_left: int
+    worth: int
+    payout: int
 
 
-def _plain_rules(rules: Rules) -> bool:
-    skus = rules.skus
-    return (
-        not (skus.trim or skus.case or skus.prefix or skus.pattern or rules.sku_map)
-        and rules.tracking == "auto"
-        and rules.full_return == "reverse"
-    )
+class Quick:
+    """Looks at raw rows of one program's orders; `now` is as the ledger's driver gives times."""
+
+    def __init__(self, rules: Rules, now: Any) -> None:
+        self._now = now
+        self._ignored, self._placeholders = rules.ignored_reasons, rules.placeholder_skus
+        self._trackers, self._most = rules.trackers, rules.modification_limit - _ROOM
+        self._trusting, self._tolerance = rules.trust_amounts, rules.tolerance_units
+        self._units: dict[str, int] = {}
+        skus = rules.skus
+        self._plain = (
+            not (skus.trim or skus.case or skus.prefix or skus.pattern or rules.sku_map)
+            and rules.tracking == "auto"
+            and rules.full_return == "reverse"
+        )
+
+    def effect(self, line: Row, action: Row, items: Sequence[Row]) -> Effect | None:
+        """What becomes of a simple order, None for any other.
+
+        The rows hold LINE, ACTION and ITEM. There is no other line or action of the order, and
+        nothing is known of it besides: no decision, no change or reset on its way.
+        """
+        if not (self._plain and self._returns(line) and self._open(action)):
+            return None
+        item = self._item(line, action, items)
+        return None if item is None else self._reckon(line, action, item, items)
+
+    def _returns(self, line: Row) -> bool:
+        """Whether a line returns units of a SKU, and nothing about it needs a second look."""
+        _, _, _, _, sku, kind, quantity, amount, _, reason, *more = line
+        _, _, _, _, voided, vanished, *_ = more
+        return (
+            kind == _RETURN
+            and bool(sku and quantity and quantity > 0)
+            and not (voided or vanished)
+            and (reason or "") not in self._ignored
+            and (amount is None or amount >= 0)
+        )
+
+    def _open(self, action: Row) -> bool:
+        """Whether an action stands as it was created, and may be changed."""
+        _, _, tracker, _, state, amount, payout, _, _, locking, cleared, had, paid, *more = action
+        modifications, _, settled, refused, *_ = more
+        return (
+            state != _REVERSED
+            and cleared is None
+            and (locking is None or locking > self._now)
+            and (settled in _NOTHING and refused in _NOTHING)
+            and (had == amount and amount > 0)
+            and (paid is not None and paid >= 0 and payout >= 0)
+            and modifications < self._most
+            and (not self._trackers or tracker in self._trackers)
+        )
+
+    def _item(self, line: Row, action: Row, items: Sequence[Row]) -> Row | None:
+        """The one item that the line is about, if it is as it was and the warehouse agrees."""
+        sku, found = line[4], None
+        for item in items:
+            if item[1] == sku:
+                if found is not None:
+                    return None
+                found = item
+        if found is None or line[8] != action[7] or sku in self._placeholders:
+            return None
+        _, _, quantity, amount, had, cost, source, *_ = found
+        ordered, paid = line[12], line[13]
+        agreed = ordered is None or (ordered == had and (paid is None or paid == cost))
+        as_created = quantity == had and amount == cost and source != _FIRST_SIGHT
+        possible = agreed and as_created and amount > 0 and line[6] <= quantity
+        return found if possible else None
+
+    def _reckon(self, line: Row, action: Row, item: Row, items: Sequence[Row]) -> Effect | None:
+        """The figures; nothing where only the amount would be left, or figures might differ."""
+        units, own, currency = line[6], line[7], action[7]
+        quantity, cost, total, payout, paid = item[2], item[3], action[5], action[6], action[12]
+        unit = self._units.get(currency) or self._unit(currency)
+        if own is None or not self._trusting:
+            money, parts = cost * units, quantity
+        else:
+            money, parts = own, 1
+        left: int | None = quantity - units
+        amount: int | None = 0
+        if left:
+            amount = nearest(max(cost * parts - money, 0), parts, unit)
+            drop = cost - amount
+        elif any(other[2] and other[3] for other in items if other is not item):
+            drop = cost
+        else:
+            left = amount = None
+            drop = total
+        if left is not None and drop <= unit * self._tolerance:
+            return None
+        owed, after = paid * money, payout * (total - drop)
+        if max(owed, after) >= _EXACT or (money % parts and _half(owed, parts * total, unit)):
+            return None
+        return Effect(
+            left,
+            amount,
+            drop,
+            nearest(after, total, unit),
+            nearest(money, parts, unit) if own is None else own,
+            nearest(owed, parts * total, unit),
+        )
+
+    def _unit(self, currency: str) -> int:
+        unit = self._units[currency] = millionths(minor_unit(currency))
+        return unit
 
 
-def _plain_line(line: Line, rules: Rules) -> bool:
-    """Whether a line returns units of a SKU, and nothing about it needs a second look."""
-    return (
-        line.kind is _RETURN
-        and bool(line.quantity and line.key.sku)
-        and not (line.voided or line.vanished or line.parent_sku)
-        and line.reason not in rules.ignored_reasons
-    )
+def millionths(amount: Decimal) -> int:
+    """An amount in millionths of the currency's unit."""
+    return int(amount.scaleb(6))
 
 
-def _open(action: Action, plan: Context) -> bool:
-    """Whether an action stands as it was created, and may be changed."""
-    rules = plan.rules
-    return (
-        action.state is not _REVERSED
-        and action.settled_by_us is None
-        and not (action.open_change or action.rejected_identity)
-        and action.original_payout is not None
-        and bool(action.amount)
-        and action.original_amount == action.amount
-        and action.modifications + _ROOM < rules.modification_limit
-        and (not rules.trackers or action.tracker_id in rules.trackers)
-        and not is_locked(action, plan.now)
-    )
+def nearest(dividend: int, divisor: int, unit: int) -> int:
+    """A quotient rounded half to even to a multiple of `unit`; neither is negative."""
+    step = divisor * unit
+    whole, rest = divmod(dividend, step)
+    if rest * 2 > step or (rest * 2 == step and whole & 1):
+        whole += 1
+    return whole * unit
 
 
-def _item_of(line: Line, action: Action, rules: Rules) -> Item | None:
-    """The one item that the line is about, if it is as it was and the warehouse agrees."""
-    found = None
-    for item in action.items:
-        if item.sku == line.key.sku:
-            if found is not None:
-                return None
-            found = item
-    if found is None or line.currency != action.currency or found.sku in rules.placeholder_skus:
-        return None
-    quantity, amount = found.original_quantity, found.original_amount
-    as_created = found.quantity == quantity and found.amount == amount
-    sold = quantity or 0
-    agreed = line.ordered_quantity is None or (
-        line.ordered_quantity == quantity
-        and (line.ordered_amount is None or line.ordered_amount == amount)
-    )
-    possible = as_created and agreed and bool(amount) and (line.quantity or 0) <= sold
-    return found if possible and found.source is not _FIRST_SIGHT else None
-
-
-def _desired(
-    item: Item, left: int, money: Decimal, action: Action, rules: Rules
-) -> tuple[Desired | None, Decimal]:
-    """What is asked for and what it takes off; nothing where only the amount would be left."""
-    if left:
-        amount = quantize(max(item.amount - money, ZERO), action.currency)
-        if item.amount - amount <= tolerance(action.currency, rules):
-            return None, ZERO
-        return Desired(False, (ItemTarget(item.sku, left, amount),)), item.amount - amount
-    if any(i.quantity and i.amount for i in action.items if i is not item):
-        if item.amount <= tolerance(action.currency, rules):
-            return None, ZERO
-        return Desired(False, (ItemTarget(item.sku, 0, ZERO),)), item.amount
-    return REVERSE, action.amount
+def _half(dividend: int, divisor: int, unit: int) -> bool:
+    """Whether a quotient lies half-way: where a decimal was rounded before, it may not see that."""
+    step = divisor * unit
+    return dividend % step * 2 == step

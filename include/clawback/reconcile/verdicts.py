@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,8 +16,17 @@ from clawback.reconcile.outcomes import Hold, Outcome
 _HELD, _SETTLED, _LOCKED = Outcome.HELD, Outcome.ALREADY_SETTLED, Outcome.LOCKED
 
 
-def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
-    """What becomes of a claim: held, settled by earlier reductions, or as its change stands."""
+UNMAPPED = "the program maps no code for the reason {!r}, so its default was taken"
+
+
+def verdict_of(
+    claim: Claim, made: Draft, standing: Standing, unmapped: Collection[str] = ()
+) -> LineVerdict:
+    """What becomes of a claim: held, settled by earlier reductions, or as its change stands.
+
+    Its note also says where the warehouse's amount differs from impact.com's, and whether its
+    reason is among the `unmapped` ones of the change, for which the default code is sent.
+    """
     action, line = made.action, claim.line
     if claim.hold is not None:
         amount = worth(line)
@@ -29,6 +38,9 @@ def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
         outcome, hold, note = _SETTLED, None, _lowered_before(claim, made)
     else:
         outcome, hold, note = standing
+        if line.reason and line.reason in unmapped:
+            note = _joined(note, UNMAPPED.format(line.reason))
+    note = _joined(note, claim.note)
     amount = line.amount
     if amount is None or line.currency != action.currency:
         amount = _derived(claim, made)
@@ -37,6 +49,10 @@ def verdict_of(claim: Claim, made: Draft, standing: Standing) -> LineVerdict:
     else:
         lost = _payout(claim.money or claim.takes or _rest(claim, made), made)
     return LineVerdict(line.id, action.id, outcome, hold, note, amount, lost, action.currency)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _lowered_before(claim: Claim, made: Draft) -> str:

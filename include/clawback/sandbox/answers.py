@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from clawback.sandbox import fields as f
 from clawback.sandbox import papers, query
 from clawback.sandbox.core import Sandbox
 from clawback.sandbox.facts import BadRequest
 from clawback.sandbox.papers import Tree
+from clawback.sandbox.resource import Resource, Row
 from clawback.sandbox.target import Target
-from clawback.sandbox.wire import Row, Wire, envelope
+from clawback.sandbox.wire import Wire, envelope
 
 _SHORT_VERSION = 11
 _FORBIDDEN = 403
@@ -48,12 +50,13 @@ def write(
 ) -> bytes:
     """Queue a write. Raises BadRequest where it is refused at once."""
     batch_id = sandbox.submit(verb, form, ask.now, effects)
-    return ask.wire.queued(f"{ask.target.prefix}/APISubmissions/{batch_id}")
+    folder = sandbox.settings.profile.queued_path
+    return ask.wire.queued(f"{ask.target.prefix}/{folder}/{batch_id}")
 
 
 def _page(
     ask: Ask,
-    resource: f.Resource,
+    resource: Resource,
     walk: Walk,
     found: Sequence[int],
     show: Callable[[int], Row],
@@ -62,33 +65,40 @@ def _page(
     paging = walk.paging
     start = max(0, (paging.page - 1) * paging.size - walk.moved)
     end = max(0, paging.page * paging.size - walk.moved)
-    rows = [show(row) for row in found[start:end]]
+    rows = map(show, found[start:end])
     around = envelope(ask.target.path, ask.params, paging, max(0, len(found) + walk.moved))
-    resource, rows = _of_version(resource, rows, ask.version)
-    return ask.wire.rows(resource, rows, around)
+    older = _of_version(resource, ask.version)
+    return ask.wire.rows(older, _cut(rows, resource, older), around)
 
 
-def _of_version(
-    resource: f.Resource, rows: list[Row], version: int
-) -> tuple[f.Resource, list[Row]]:
+def _of_version(resource: Resource, version: int) -> Resource:
     """Version 11 and older show fewer fields of actions and updates (reference-schemas §8)."""
     if version > _SHORT_VERSION or resource not in (f.ACTION, f.UPDATE):
-        return resource, rows
+        return resource
     hidden = f.HIDDEN_IN_V11 if resource is f.ACTION else set(f.UPDATE.names) - {*f.UPDATE_IN_V11}
-    kept = [at for at, name in enumerate(resource.names) if name not in hidden]
-    names = tuple(resource.names[at] for at in kept)
-    older = replace(
+    names = tuple(name for name in resource.names if name not in hidden)
+    return replace(
         resource,
         names=names,
+        common=tuple(name for name in resource.common if name in names),
         integers=resource.integers & set(names),
         numbers=resource.numbers & set(names),
     )
-    return older, [[row[at] for at in kept] for row in rows]
 
 
-def _one(ask: Ask, resource: f.Resource, row: Row) -> bytes:
-    resource, rows = _of_version(resource, [row], ask.version)
-    return ask.wire.row(resource, rows[0])
+def _cut(rows: Iterable[Row], resource: Resource, older: Resource) -> Iterable[Row]:
+    """Rows of a resource with the values that its older form has."""
+    if older is resource:
+        return rows
+    common = [name in older.common for name in resource.common]
+    own = [name in older.own for name in resource.own]
+    return (Row(tuple(compress(a, common)), tuple(compress(b, own))) for a, b in rows)
+
+
+def _one(ask: Ask, resource: Resource, row: Row) -> bytes:
+    older = _of_version(resource, ask.version)
+    [cut] = _cut([row], resource, older)
+    return ask.wire.row(older, cut)
 
 
 def _list_actions(ask: Ask, sandbox: Sandbox) -> bytes:

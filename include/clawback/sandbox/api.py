@@ -26,8 +26,9 @@ from clawback.sandbox.http import (
     read_body,
 )
 from clawback.sandbox.profile import Profile
+from clawback.sandbox.rows import Format
 from clawback.sandbox.target import Target
-from clawback.sandbox.wire import CONTENT_TYPES, Format, Wire
+from clawback.sandbox.wire import CONTENT_TYPES, Wire
 
 NEWEST_VERSION = 14
 

@@ -158,11 +158,11 @@ def _show_action(sandbox: Sandbox, row: int, now: float) -> dict[str, Any]:
     """One action in the API's shape, its items now and as reported, and its modifications."""
     prefix = f"/Advertisers/{sandbox.settings.account_sid}"
     show, store = sandbox.listing.show, sandbox.world.store
-    values = show.action(row, now, prefix)
+    values = f.ACTION.values(show.action(row, now, prefix))
 
     def shown(items: tuple[Item, ...]) -> Iterator[dict[str, str]]:
         for item in items:
-            yield dict(zip(f.ITEM.names, show.item(values[0], item, prefix), strict=True))
+            yield dict(zip(f.ITEM.names, show.item(values[0], item, prefix).own, strict=True))
 
     return {
         **dict(zip(f.ACTION.names, values, strict=True)),

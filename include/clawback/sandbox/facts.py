@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,7 @@ class Write:
     approves: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRow:
+class UpdateRow(NamedTuple):
     """One line of an action's history, its deltas as texts of the wire.
 
     `number` is the last part of its Id, `at` the time in epoch seconds.
@@ -94,7 +95,10 @@ class UpdateRow:
 
 @dataclass(slots=True)
 class Submission:
-    """A queued write and its end; `effects` are the faults that were dealt to it."""
+    """A queued write and its end; `effects` are the faults that were dealt to it.
+
+    `payload` is the body as it shows, `fields` what it says.
+    """
 
     batch_id: str
     at: float
@@ -106,6 +110,10 @@ class Submission:
     completed: float | None = None
     error_type: str = ""
     error_reason: str = ""
+    payload: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.payload = urlencode(self.fields)
 
 
 class Refusal(Exception):  # noqa: N818  # it is an answer of the API, not a failure of ours

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from clawback.sandbox.resource import Resource
 
 STATES = ("PENDING", "APPROVED", "REVERSED")
 PENDING, APPROVED, REVERSED = STATES
@@ -48,21 +48,6 @@ REJECTING_CODES = frozenset(
         "TEST_ACTION",
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind of object on the wire.
-
-    `key` is its list's name in JSON and XML, `element` the name of one of them in XML; `integers`
-    and `numbers` are the fields that the OpenAPI document types so.
-    """
-
-    key: str
-    element: str
-    names: tuple[str, ...]
-    integers: frozenset[str] = frozenset()
-    numbers: frozenset[str] = frozenset()
 
 
 # What a million actions share is stored once (ACTION_SHARED), the rest per action (ACTION_OWN).
@@ -152,6 +137,7 @@ ACTION = Resource(
         "Note",
         "Uri",
     ),
+    common=ACTION_SHARED,
     integers=frozenset(("CampaignId", "ActionTrackerId", "MediaPartnerId", "AdId")),
     numbers=frozenset(
         (
@@ -241,6 +227,24 @@ UPDATE = Resource(
         "ActionUri",
         "Uri",
     ),
+    common=(
+        "CampaignId",
+        "ActionTrackerId",
+        "EventTypeId",
+        "EventTypeName",
+        "EventCode",
+        "MediaPartnerId",
+        "AdId",
+        "Currency",
+        "CatalogName",
+        "CatalogCategory",
+        "CatalogDescription",
+        "CatalogManufacturer",
+        "CatalogOriginalFormatCategory",
+        "CatalogSubCategory",
+        "ContractId",
+        "CustomerStatus",
+    ),
     integers=frozenset(("CampaignId", "ActionTrackerId", "MediaPartnerId", "AdId")),
     numbers=frozenset(("DeltaPayout", "DeltaAmount")),
 )
@@ -264,6 +268,14 @@ SUBMISSION = Resource(
         "ErrorType",
         "ErrorReason",
         "Uri",
+    ),
+    common=(
+        "AccountId",
+        "CampaignId",
+        "ActionTrackerId",
+        "MediaPartnerId",
+        "EventCode",
+        "Type",
     ),
     integers=frozenset(("AccountId", "CampaignId", "ActionTrackerId", "MediaPartnerId")),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
@@ -77,11 +77,11 @@ class History:
     def repeat(self, *, same_number: bool) -> None:
         """Write the last update once more (a fault)."""
         last = self._log[-1]
-        self.append(last if same_number else replace(last, number=self._next()))
+        self.append(last if same_number else last._replace(number=self._next()))
 
     def adopt(self, row: int, update: UpdateRow) -> None:
         """Keep an update that a world line gives, under the next number."""
-        self.append(replace(update, row=row, number=self._next()))
+        self.append(update._replace(row=row, number=self._next()))
 
     def _next(self) -> int:
         number = self._store.next_update
@@ -126,17 +126,10 @@ class History:
 
     def _creation(self, row: int, at: int) -> UpdateRow:
         category, sku, quantity, amount, payout = self._store.reported_item(row, at)
+        number = self._store.first_update[row] + at
+        date = self._store.created[row]
         return UpdateRow(
-            row=row,
-            number=self._store.first_update[row] + at,
-            at=self._store.created[row],
-            disposition=CREATION,
-            state=f.PENDING,
-            delta_amount=amount,
-            delta_payout=payout,
-            sku=sku,
-            quantity=quantity,
-            category=category,
+            row, number, date, CREATION, f.PENDING, amount, payout, sku, quantity, category
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from clawback.money import minor_unit, share
-from clawback.sandbox.facts import Item, ItemChange, Refusal
+from clawback.sandbox.facts import Item, ItemChange, Refusal, Write
 from clawback.sandbox.profile import Profile
 
 ZERO = Decimal(0)
@@ -30,6 +30,22 @@ class Terms:
     stamp: str
     factor: Decimal = Decimal(1)
     rate: Decimal | None = None
+
+
+def in_currency(write: Write, terms: Terms) -> Write:
+    """The write with its amounts in the currency of its action (reference §8, §9.18)."""
+    rate = terms.profile.exchange_rates.get(terms.currency)
+    if terms.profile.amount_currency == "action" or rate is None:
+        return write
+
+    def converted(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else amount / rate
+
+    items = tuple(
+        replace(change, amount=converted(change.amount), delta=converted(change.delta))
+        for change in write.items
+    )
+    return replace(write, amount=converted(write.amount), items=items)
 
 
 def changed(item: Item, first: Item, change: ItemChange, reason: str, terms: Terms) -> Item:

@@ -7,6 +7,7 @@ from typing import Any
 from clawback.sandbox import fields as f
 from clawback.sandbox import papers
 from clawback.sandbox.profile import Profile
+from clawback.sandbox.resource import Resource
 
 Json = dict[str, Any]
 _ENVELOPE = (
@@ -45,7 +46,7 @@ def schemas(profile: Profile) -> Json:
     }
     queued = _record(
         Status={"const": "QUEUED"},
-        QueuedUri={"type": "string", "pattern": "^/.*/APISubmissions/A-[0-9a-f-]+$"},
+        QueuedUri={"type": "string", "pattern": f"^/.*/{profile.queued_path}/A-[0-9a-f-]+$"},
     )
     return {**objects, **nested, **lists, "Queued": queued, "Error": error(profile)}
 
@@ -60,7 +61,7 @@ def _record(**properties: Json) -> Json:
     }
 
 
-def _object(resource: f.Resource, profile: Profile) -> Json:
+def _object(resource: Resource, profile: Profile) -> Json:
     enums = _SUBMISSION_ENUMS if resource is f.SUBMISSION else _ENUMS
     schema = _record(**{name: _field(name, resource, profile, enums) for name in resource.names})
     # Version 11 shows fewer of an action's and an update's (reference-schemas §8).
@@ -74,7 +75,7 @@ def _object(resource: f.Resource, profile: Profile) -> Json:
     return schema
 
 
-def _field(name: str, resource: f.Resource, profile: Profile, enums: dict[str, list[str]]) -> Json:
+def _field(name: str, resource: Resource, profile: Profile, enums: dict[str, list[str]]) -> Json:
     if name in enums:
         return {"type": "string", "enum": enums[name]}
     if name in resource.integers:

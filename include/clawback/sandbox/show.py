@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 from operator import itemgetter
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from clawback.sandbox import fields as f
 from clawback.sandbox.facts import Item, Submission, UpdateRow
 from clawback.sandbox.history import payout_rate
 from clawback.sandbox.load import OPEN_ENDED
+from clawback.sandbox.modified import present, shared_by
+from clawback.sandbox.resource import Row
 from clawback.sandbox.ticking import stamp
 from clawback.sandbox.world import World
 
-_CURRENCY = f.ACTION.names.index("Currency")
-_LOCKING = f.ACTION.names.index("LockingDate")
-_CLEARED = f.ACTION.names.index("ClearedDate")
-# LockingDate, ClearingDate, ActionDate, Oid, CustomerId, CustomerStatus and SharedId of an update.
+_LOCKING = f.ACTION_OWN.index("LockingDate")
+_CURRENCY = f.ACTION_SHARED.index("Currency")
+_STATUS = f.ACTION_SHARED.index("CustomerStatus")
 _about_update = itemgetter(
-    *(
-        f.ACTION.names.index(name)
-        for name in (
-            "LockingDate",
-            "ClearedDate",
-            "EventDate",
-            "Oid",
-            "CustomerId",
-            "CustomerStatus",
-            "SharedId",
-        )
+    *map(
+        f.ACTION.own.index,
+        ("LockingDate", "ClearedDate", "EventDate", "Oid", "CustomerId", "SharedId", "Uri"),
     )
 )
+_about_submission = itemgetter(
+    *map(f.ACTION_SHARED.index, ("CampaignId", "ActionTrackerId", "MediaPartnerId", "EventCode"))
+)
 _NO_CATALOG = ("",) * 6
-_STATUS = {"modify": "Modification", "reverse": "Reversal"}
+_TYPES = {"modify": "Modification", "reverse": "Reversal"}
 _DETAILS = {
     "OPEN": "The action has no locking date yet",
     "PAYMENT_PENDING": "The action is locked and will be paid",
@@ -46,6 +42,7 @@ class Show:
     def __init__(self, world: World, account_id: str) -> None:
         self._world = world
         self._account_id = account_id
+        self._last: tuple[tuple[object, ...], Row] = ((), Row((), ()))
 
     def locking(self, row: int, now: float) -> int | None:
         """The LockingDate an action shows; none while its locking is open-ended (reference §8)."""
@@ -61,113 +58,139 @@ class Show:
             return update.state
         return self._world.store.state_at(update.row, now)
 
-    def action(self, row: int, now: float, prefix: str) -> tuple[str, ...]:
+    def action(self, row: int, now: float, prefix: str) -> Row:
         store = self._world.store
-        uri = f"{prefix}/Actions/"
-        if row in store.changed:
+        shared, own = store.reported(row)
+        standing = store.changed.get(row)
+        if standing is not None:
+            shared = shared_by(shared, standing)
+            present(own, standing, self._world.profile)
+        if standing is not None or not own[_LOCKING]:
             locking = self.locking(row, now)
-            shown = None if locking is None else self._stamp(locking)
-            return store.values(row, now, uri, shown)
-        values = store.values(row, now, uri, None)
-        if values[_LOCKING] or store.locking[row] > now:
-            return values
-        return (*values[:_LOCKING], self._stamp(store.locking[row]), *values[_LOCKING + 1 :])
+            own[_LOCKING] = own[_LOCKING] if locking is None else self._stamp(locking)
+        action_id, *others = own
+        uri = f"{prefix}/Actions/{action_id}"
+        return Row(shared, (action_id, store.state_at(row, now), *others, uri))
+
+    def _action_again(self, row: int, now: float, prefix: str) -> Row:
+        """The same; an action's updates stand in a row, so the last one is remembered."""
+        key = (row, now, prefix, self._world.version)
+        if self._last[0] != key:
+            self._last = key, self.action(row, now, prefix)
+        return self._last[1]
 
     def items(self, row: int) -> tuple[Item, ...]:
         return self._world.store.standing(row).items
 
-    def item(self, action_id: str, item: Item, prefix: str) -> tuple[str, ...]:
-        return (
-            item.sku,
-            item.name,
-            item.category,
-            str(item.quantity),
-            str(item.amount),
-            item.currency,
-            str(item.payout),
-            item.payout_currency,
-            item.rebate,
-            item.rebate_currency,
-            item.adjusted,
-            item.adjustment,
-            f"{prefix}/Actions/{action_id}/Items/{quote(item.sku, safe='')}",
+    def item(self, action_id: str, item: Item, prefix: str) -> Row:
+        return Row(
+            (),
+            (
+                item.sku,
+                item.name,
+                item.category,
+                str(item.quantity),
+                str(item.amount),
+                item.currency,
+                str(item.payout),
+                item.payout_currency,
+                item.rebate,
+                item.rebate_currency,
+                item.adjusted,
+                item.adjustment,
+                f"{prefix}/Actions/{action_id}/Items/{quote(item.sku, safe='')}",
+            ),
         )
 
-    def update(self, update: UpdateRow, now: float, prefix: str) -> tuple[str, ...]:
-        action = self.action(update.row, now, prefix)
-        (action_id, campaign, _, tracker, tracker_name, event_code, partner, _, _, ad, *_) = action
-        update_id = f"{action_id}.{update.number}"
-        state = self.state(update, now)
-        return (
-            update_id,
-            action_id,
-            campaign,
-            tracker,
-            tracker,
-            tracker_name,
-            event_code,
-            partner,
-            state,
-            *self._state_detail(state, action),
-            ad,
-            update.disposition,
-            update.delta_payout,
-            update.delta_amount,
-            action[_CURRENCY],
-            update.category,
-            update.sku,
-            update.quantity,
-            *_NO_CATALOG,
-            "ITEM" if update.sku else "ACTION",
-            payout_rate(update.delta_amount, update.delta_payout),
-            f"S-{partner}",
-            self._stamp(update.at),
-            *_about_update(action),
-            action[-1],
-            f"{prefix}/ActionUpdates/{update_id}",
+    def update(self, update: UpdateRow, now: float, prefix: str) -> Row:
+        shared, action = self._action_again(update.row, now, prefix)
+        locking, cleared, event, order_id, customer, shared_id, uri = _about_update(action)
+        state = update.state if self._world.profile.update_state == "written" else action[1]
+        update_id = f"{action[0]}.{update.number}"
+        return Row(
+            _common_of_updates(shared),
+            (
+                update_id,
+                action[0],
+                state,
+                *self._state_detail(state, locking, cleared),
+                update.disposition,
+                update.delta_payout,
+                update.delta_amount,
+                update.category,
+                update.sku,
+                update.quantity,
+                "ITEM" if update.sku else "ACTION",
+                payout_rate(update.delta_amount, update.delta_payout),
+                self._stamp(update.at),
+                locking,
+                cleared,
+                event,
+                order_id,
+                customer,
+                shared_id,
+                uri,
+                f"{prefix}/ActionUpdates/{update_id}",
+            ),
         )
 
-    def _state_detail(self, state: str, action: Sequence[str]) -> tuple[str, str]:
+    def _state_detail(self, state: str, locking: str, cleared: str) -> tuple[str, str]:
         """StateDetail and its description; no document lists them all (reference §5, §9.20)."""
         detail = ""
         if self._world.profile.state_details:
             if state == f.APPROVED:
-                detail = "PAID" if action[_CLEARED] else "PAYMENT_PENDING"
-            elif state == f.PENDING and not action[_LOCKING]:
+                detail = "PAID" if cleared else "PAYMENT_PENDING"
+            elif state == f.PENDING and not locking:
                 detail = "OPEN"
         return detail, _DETAILS.get(detail, "")
 
-    def submission(self, submission: Submission, now: float, prefix: str) -> tuple[str, ...]:
-        store, row, form = self._world.store, submission.row, submission.fields
-        completed = submission.completed
+    def submission(self, submission: Submission, now: float, prefix: str) -> Row:
+        store, row = self._world.store, submission.row
         if row is None:
-            tracker = form.get("ActionTrackerId", "")
+            tracker = submission.fields.get("ActionTrackerId", "")
             known = tracker if tracker.isascii() and tracker.isdecimal() else ""
-            about = ("", known, "", "", form.get("OrderId", ""))
+            about = ("", known, "", "")
+            order_id = submission.fields.get("OrderId", "")
         else:
-            about = (
-                store.shared_value(row, "CampaignId"),
-                store.shared_value(row, "ActionTrackerId"),
-                store.shared_value(row, "MediaPartnerId"),
-                store.shared_value(row, "EventCode"),
-                store.own_value(row, "Oid"),
-            )
-        return (
-            submission.batch_id,
-            self._account_id,
-            self._stamp(int(submission.at)),
-            *about,
-            urlencode(form),
-            _STATUS[submission.verb],
-            _status(submission, now),
-            "" if completed is None else self._stamp(int(completed)),
-            submission.error_type,
-            submission.error_reason,
-            f"{prefix}/APISubmissions/{submission.batch_id}",
+            about = _about_submission(store.shared_values(row))
+            order_id = store.own_value(row, "Oid")
+        completed = submission.completed
+        return Row(
+            (self._account_id, *about, _TYPES[submission.verb]),
+            (
+                submission.batch_id,
+                self._stamp(int(submission.at)),
+                order_id,
+                submission.payload,
+                _status(submission, now),
+                "" if completed is None else self._stamp(int(completed)),
+                submission.error_type,
+                submission.error_reason,
+                f"{prefix}/APISubmissions/{submission.batch_id}",
+            ),
         )
 
     def _stamp(self, seconds: int) -> str:
         return stamp(seconds, self._world.profile.zone)
+
+
+@lru_cache(maxsize=4096)
+def _common_of_updates(shared: tuple[str, ...]) -> tuple[str, ...]:
+    """What the updates of actions with these values of ACTION_SHARED have in common."""
+    campaign, _, tracker, tracker_name, event_code, partner, _, ad, *_ = shared
+    return (
+        campaign,
+        tracker,
+        tracker,
+        tracker_name,
+        event_code,
+        partner,
+        ad,
+        shared[_CURRENCY],
+        *_NO_CATALOG,
+        f"S-{partner}",
+        shared[_STATUS],
+    )
 
 
 def _status(submission: Submission, now: float) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import combinations
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,13 +20,6 @@ from clawback.sandbox.values import ItemValues
 _OWN = len(f.ACTION_OWN)
 _OWN_AT = {name: i for i, name in enumerate(f.ACTION_OWN)}
 _SHARED_AT = {name: i for i, name in enumerate(f.ACTION_SHARED)}
-_PICK = {
-    **{name: len(f.ACTION_SHARED) + i for name, i in _OWN_AT.items()},
-    **_SHARED_AT,
-    "State": len(f.ACTION_SHARED) + len(f.ACTION_OWN),
-    "Uri": len(f.ACTION_SHARED) + len(f.ACTION_OWN) + 1,
-}
-in_wire_order = itemgetter(*(_PICK[name] for name in f.ACTION.names))
 _CATEGORY = f.ITEM_SHARED.index("Category")
 _CAMPAIGN = _SHARED_AT["CampaignId"]
 _FIRST_UPDATE = 10_000_000
@@ -158,14 +149,21 @@ class Store:
             self._last = row, orjson.loads(b"[%b]" % self._records[row])
         return self._last[1]
 
+    def reported(self, row: int) -> tuple[tuple[str, ...], list[str]]:
+        """The values of ACTION_SHARED and, as a copy, those of ACTION_OWN."""
+        return self.shared_values(row), self.own(row)[:_OWN]
+
     def reported_item(self, row: int, at: int) -> tuple[str, str, str, str, str]:
         """Category, Sku, Quantity, SaleAmount and Payout of one item as it was reported."""
         start = len(f.ACTION_OWN) + 5 * at
         number, sku, quantity, amount, payout = self.own(row)[start : start + 5]
         return self._item_shared.values[number][_CATEGORY], sku, quantity, amount, payout
 
+    def shared_values(self, row: int) -> tuple[str, ...]:
+        return self.shared.values[self.group[row]]
+
     def shared_value(self, row: int, name: str) -> str:
-        return self.shared.values[self.group[row]][_SHARED_AT[name]]
+        return self.shared_values(row)[_SHARED_AT[name]]
 
     def own_value(self, row: int, name: str) -> str:
         value: str = self.own(row)[_OWN_AT[name]]
@@ -260,44 +258,3 @@ class Store:
             and self.own_value(row, "Oid") == order_id
         ]
         return sorted(rows, key=lambda row: (self.created[row], row))
-
-    def values(self, row: int, now: float, uri: str, locking: str | None) -> tuple[str, ...]:
-        """An action in the order of the wire; `locking` replaces the reported locking date."""
-        shared = self.shared.values[self.group[row]]
-        own = self.own(row)[:_OWN]
-        if row in self.changed:
-            shared, own = self._present(self.changed[row], shared, own, locking)
-        wire: tuple[str, ...] = in_wire_order(
-            (*shared, *own, self.state_at(row, now), uri + own[0])
-        )
-        return wire
-
-    def _present(
-        self, standing: Standing, shared: tuple[str, ...], own: list[str], locking: str | None
-    ) -> tuple[tuple[str, ...], list[str]]:
-        own[_OWN_AT["ClientCost"]] = str(standing.cost)
-        for name, value, delta in (
-            ("Payout", standing.payout, standing.delta_payout),
-            ("Amount", standing.amount, standing.delta_amount),
-        ):
-            reported = own[_OWN_AT[name]]
-            own[_OWN_AT[name]] = str(value)
-            own[_OWN_AT["Delta" + name]] = self._delta(value, delta, reported)
-            intended = own[_OWN_AT["Intended" + name]]
-            own[_OWN_AT["Intended" + name]] = self._intended(value, delta, intended)
-        if locking is not None:
-            own[_OWN_AT["LockingDate"]] = locking
-        at = _SHARED_AT["CustomerStatus"]
-        return (*shared[:at], standing.customer_status, *shared[at + 1 :]), own
-
-    def _delta(self, value: Decimal, delta: Decimal, reported: str) -> str:
-        """A modified action's Delta* (reference §2.6)."""
-        total = self._profile.delta_meaning == "total"
-        return str(value - money(reported) if total else delta)
-
-    def _intended(self, value: Decimal, delta: Decimal, reported: str) -> str:
-        """A modified action's Intended* (reference §2.6)."""
-        meaning = self._profile.intended_meaning
-        if meaning == "original":
-            return reported
-        return str(value if meaning == "current" else value - delta)

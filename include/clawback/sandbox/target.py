@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from clawback.sandbox.wire import Format
+from clawback.sandbox.rows import Format
 
 _READS = {
     ("Actions", 1): "list_actions",

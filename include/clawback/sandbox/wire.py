@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
 
 from clawback.sandbox.facts import BadRequest
-from clawback.sandbox.fields import Resource
 from clawback.sandbox.papers import Paper, Shape, Tree
 from clawback.sandbox.profile import Profile
 from clawback.sandbox.query import Paging
+from clawback.sandbox.resource import Resource, Row
+from clawback.sandbox.rows import Format, encoded, joined, xml_text
 
-Format = Literal["json", "xml"]
 ROOT = "ImpactRadiusResponse"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
-_NO_XML = re.compile("[^\x00\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SEPARATOR = "\x00"
 CONTENT_TYPES: dict[Format, bytes] = {
     "json": b"application/json;charset=UTF-8",
     "xml": b"text/xml;charset=UTF-8",
 }
-Row = Sequence[str]
-Encoded = tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +31,48 @@ class Wire:
     form: Format
     profile: Profile
 
-    def rows(self, resource: Resource, rows: Sequence[Row], envelope: Mapping[str, str]) -> bytes:
+    def rows(self, resource: Resource, rows: Iterable[Row], envelope: Mapping[str, str]) -> bytes:
         if self.form == "xml":
-            return _xml_list(resource, rows, envelope)
-        if self.profile.scalars == "strings" and self.profile.absent == "empty":
-            names = resource.names  # the rows as they are, without a question for each value
-            objects = [dict(zip(names, row, strict=True)) for row in rows]
-        else:
-            objects = [self._object(resource, row) for row in rows]
+            key = resource.key if resource.key != resource.element else resource.key + "s"
+            return _xml_list(key, encoded("xml", resource, rows), envelope)
+        if self._plain:
+            return self._list(resource.key, encoded("json", resource, rows), envelope)
+        objects = [orjson.dumps(self._object(resource, row)) for row in rows]
         return self._list(resource.key, objects, envelope)
 
-    def _list(self, key: str, rows: list[Any], envelope: Mapping[str, str]) -> bytes:
+    @property
+    def _plain(self) -> bool:
+        """Whether every value of a row is written as the text that it is."""
+        return self.profile.scalars == "strings" and self.profile.absent == "empty"
+
+    def _list(self, key: str, rows: list[bytes], envelope: Mapping[str, str]) -> bytes:
+        """A list of rows that are JSON already."""
         answer: dict[str, Any] = {"@" + name: value for name, value in envelope.items()}
         if self.profile.envelope == "numbers":
             answer |= {k: int(v) for k, v in answer.items() if v.isascii() and v.isdecimal()}
-        if len(rows) == 1 and self.profile.single_row == "object":
-            answer[key] = rows[0]
-        elif rows or self.profile.empty_list == "array":
-            answer[key] = rows
-        elif self.profile.empty_list == "object":
-            answer[key] = {}
-        return orjson.dumps(answer)
+        head = orjson.dumps(answer)[:-1].decode()
+        around = self._brackets(len(rows))
+        if around is None:
+            return f"{head}}}".encode()
+        first, last = around
+        return joined(f'{head},"{key}":{first}', b",", rows, last + "}")
+
+    def _brackets(self, rows: int) -> tuple[str, str] | None:
+        """What stands around so many rows; None if not even their key does (reference §9.1)."""
+        if rows == 1 and self.profile.single_row == "object":
+            return "", ""
+        if rows or self.profile.empty_list == "array":
+            return "[", "]"
+        return ("{", "}") if self.profile.empty_list == "object" else None
 
     def row(self, resource: Resource, row: Row) -> bytes:
         if self.form == "xml":
-            return _document(_xml_rows(resource, [row]))
+            [one] = encoded("xml", resource, [row])
+            return _document(one.decode())
         return orjson.dumps(self._object(resource, row))
 
     def _object(self, resource: Resource, row: Row) -> dict[str, Any]:
-        plain: dict[str, Any] = dict(zip(resource.names, row, strict=True))
+        plain: dict[str, Any] = dict(zip(resource.names, resource.values(row), strict=True))
         if self.profile.scalars == "numbers":
             for name in resource.integers:
                 plain[name] = int(plain[name]) if plain.get(name) else plain.get(name)
@@ -81,9 +89,10 @@ class Wire:
     ) -> bytes:
         """A list of nested objects."""
         if self.form == "xml":
-            inner = "".join(_xml_tree(paper.element, tree, paper.shape) for tree in trees)
-            return _document(_xml_around(paper.key, envelope, inner))
-        return self._list(paper.key, [self._typed(tree, paper.shape) for tree in trees], envelope)
+            elements = [_xml_tree(paper.element, tree, paper.shape).encode() for tree in trees]
+            return _xml_list(paper.key, elements, envelope)
+        objects = [orjson.dumps(self._typed(tree, paper.shape)) for tree in trees]
+        return self._list(paper.key, objects, envelope)
 
     def paper(self, paper: Paper, tree: dict[str, Tree]) -> bytes:
         """One nested object."""
@@ -107,7 +116,7 @@ class Wire:
 
     def queued(self, uri: str) -> bytes:
         if self.form == "xml":
-            return _document(f"<Status>QUEUED</Status><QueuedUri>{_text(uri)}</QueuedUri>")
+            return _document(f"<Status>QUEUED</Status><QueuedUri>{xml_text(uri)}</QueuedUri>")
         return orjson.dumps({"Status": "QUEUED", "QueuedUri": uri})
 
     def error(self, error: BadRequest) -> bytes:
@@ -144,21 +153,16 @@ def _json_error(error: BadRequest, shape: str) -> dict[str, Any]:
 
 def _xml_error(error: BadRequest) -> bytes:
     inner = "".join(
-        f"<Error><Field>{_text(field)}</Field><Message>{_text(message)}</Message></Error>"
+        f"<Error><Field>{xml_text(field)}</Field><Message>{xml_text(message)}</Message></Error>"
         for field, message in error.fields
     )
     errors = f"<Errors>{inner}</Errors>" if inner else ""
-    return _document(f"<Status>ERROR</Status><Message>{_text(error.message)}</Message>{errors}")
+    return _document(f"<Status>ERROR</Status><Message>{xml_text(error.message)}</Message>{errors}")
 
 
-def _xml_list(resource: Resource, rows: Sequence[Row], envelope: Mapping[str, str]) -> bytes:
-    key = resource.key if resource.key != resource.element else resource.key + "s"
-    return _document(_xml_around(key, envelope, _xml_rows(resource, rows)))
-
-
-def _xml_around(key: str, envelope: Mapping[str, str], inner: str) -> str:
-    attributes = "".join(f' {name}="{_text(value)}"' for name, value in envelope.items())
-    return f"<{key}{attributes}>{inner}</{key}>"
+def _xml_list(key: str, rows: list[bytes], envelope: Mapping[str, str]) -> bytes:
+    attributes = "".join(f' {name}="{xml_text(value)}"' for name, value in envelope.items())
+    return joined(f"{_HEAD}<{ROOT}><{key}{attributes}>", b"", rows, f"</{key}></{ROOT}>")
 
 
 def _xml_tree(name: str, tree: Tree, shape: Shape) -> str:
@@ -169,32 +173,8 @@ def _xml_tree(name: str, tree: Tree, shape: Shape) -> str:
         one = name[:-3] + "y" if name.endswith("ies") else name[:-1]
         inner = "".join(_xml_tree(one, member, shape[0]) for member in tree)
     else:
-        inner = _text(str(tree))
+        inner = xml_text(str(tree))
     return f"<{name}>{inner}</{name}>"
-
-
-def _xml_rows(resource: Resource, rows: Sequence[Row]) -> str:
-    inner = "".join(f"<{name}>%s</{name}>" for name in resource.names)
-    template = f"<{resource.element}>{inner}</{resource.element}>"
-    # One pass of escaping for all values of all rows.
-    escaped = _escape(_SEPARATOR.join([value for row in rows for value in row]))
-    values = escaped.split(_SEPARATOR)
-    width = len(resource.names)
-    if len(values) != max(1, len(rows) * width):  # a value holds the separator itself
-        clean = [[value.replace(_SEPARATOR, "") for value in row] for row in rows]
-        return _xml_rows(resource, clean)
-    return "".join(
-        [template % tuple(values[at : at + width]) for at in range(0, len(rows) * width, width)]
-    )
-
-
-def _escape(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _NO_XML.sub("", text.replace('"', "&quot;"))
-
-
-def _text(text: str) -> str:
-    return _escape(text.replace(_SEPARATOR, ""))
 
 
 def _document(inner: str) -> bytes:

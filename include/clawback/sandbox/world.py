@@ -16,12 +16,10 @@ from clawback.sandbox.facts import BadRequest, Refusal, Submission, Write
 from clawback.sandbox.history import Change, History
 from clawback.sandbox.load import Loader
 from clawback.sandbox.profile import Profile
+from clawback.sandbox.query import DAY
 from clawback.sandbox.refusals import field_of, texts_of
 from clawback.sandbox.store import Store
 from clawback.sandbox.ticking import lock_instant, stamp
-
-KEPT = 90 * 86400
-"""Seconds a submission is kept (reference §4)."""
 
 
 class World:
@@ -217,7 +215,8 @@ class World:
             factor=factor,
             rate=rate,
         )
-        return rules.apply(write, now, self.store.original(row), terms)
+        meant = pricing.in_currency(write, terms)
+        return rules.apply(meant, now, self.store.original(row), terms)
 
     def _settle(
         self, row: int, write: Write, outcome: rules.Outcome, written: float, duplicate: str = ""
@@ -285,8 +284,10 @@ class World:
     # Reading
 
     def is_kept(self, submission: Submission, now: float) -> bool:
-        """Whether it can be read: not too fresh for this profile, and not past 90 days."""
-        return now - KEPT <= submission.at <= now - self.profile.submission_visible_after
+        """Whether it can be read: not too fresh for this profile, and not too old (§4, §9.15)."""
+        days = self.profile.submission_days
+        kept = days is None or now - days * DAY <= submission.at
+        return kept and submission.at <= now - self.profile.submission_visible_after
 
     def kept_submissions(self, now: float) -> list[Submission]:
         """Those that can be read, newest first."""

@@ -29,6 +29,8 @@ def parse(verb: str, form: Mapping[str, str], profile: Profile) -> Write:
     code, disposition = _reversal_code(form, profile) if reverse else _reason(form, profile)
     approving = () if reverse else profile.approving_codes
     items = () if reverse else _items(form, profile)
+    if items and profile.item_reasons == "order_update" and code not in f.MODIFYING_CODES:
+        raise Refusal("code", f"Reason {code} does not change items")
     status = form.get("CustomerStatus")
     if status is not None and not reverse and status not in profile.customer_statuses:
         raise Refusal("customer_status", f"CustomerStatus {status} is not configured")
@@ -73,6 +75,8 @@ def _reason(form: Mapping[str, str], profile: Profile) -> tuple[str, str]:
     if disposition and not _changes(disposition, profile):
         message = f"DispositionCode {disposition} is unknown, or neither modifies nor approves"
         raise Refusal("code", message)
+    if not disposition and profile.disposition_required:
+        raise _missing("DispositionCode", "DispositionCode is required")
     if not reason and disposition and profile.reason_optional:
         return disposition, disposition
     if not reason:
@@ -124,6 +128,9 @@ def _item(form: Mapping[str, str], suffix: str, profile: Profile) -> ItemChange:
     sku = form["Sku" + suffix]
     if not sku:
         raise _invalid("Sku" + suffix, "Must not be empty")
+    quantity = _quantity(form, "Quantity" + suffix)
+    if quantity is None and profile.quantity_required:
+        raise _missing("Quantity" + suffix, "Quantity is required with Sku")
     honoured = not suffix or suffix == "1" or profile.indexed_amounts
     amount = _amount(form, "Amount" + suffix) if honoured else None
     delta = _number(form, "ItemSubTotalDelta" + suffix) if honoured else None
@@ -131,7 +138,7 @@ def _item(form: Mapping[str, str], suffix: str, profile: Profile) -> ItemChange:
         raise _invalid("ItemSubTotalDelta" + suffix, "Give Amount or ItemSubTotalDelta, not both")
     return ItemChange(
         sku=sku,
-        quantity=_quantity(form, "Quantity" + suffix),
+        quantity=quantity,
         amount=amount,
         delta=delta,
         category=form.get("Category" + suffix) if honoured else None,

@@ -6,29 +6,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from clawback.impact.budget import BudgetSpent
 from clawback.impact.client import ImpactClient
 from clawback.impact.errors import RateLimited, Refused
 from clawback.impact.models import Submission
-from clawback.ledger import actions as stock
 from clawback.ledger import changes as book
 from clawback.ledger import runs
 from clawback.ledger.changes import ChangeState, Step
-from clawback.ledger.codec import desired_from_json, items_from_json
 from clawback.ledger.runs import Run
-from clawback.money import ZERO, minor_unit
-from clawback.reconcile.facts import Action, Item, Judgement, Reply
+from clawback.ledger.store import alone
+from clawback.reconcile.facts import Action, Judgement, Reply
 from clawback.steps import settle
 from clawback.steps.known import what_is_known
-from clawback.steps.load import load_action
+from clawback.steps.part import Part, book_part, may_be_in_part, part_of
 from clawback.steps.runtime import Progress, Runtime
-from clawback.steps.submit import ACCEPTED, Sender
-from clawback.steps.sync import read_items_of, refresh
+from clawback.steps.seen import agrees, as_listed, was_undone
+from clawback.steps.sender import ACCEPTED, Sender
+from clawback.steps.sync import read_back, read_items_of, refresh
 
 UNKNOWN = "unknown"
 """What is kept of a submission that impact.com says it does not know."""
@@ -70,6 +68,7 @@ class Looker:
     def __init__(self, rt: Runtime, client: ImpactClient, run: Run) -> None:
         self._rt, self._client, self._run = rt, client, run
         self._now = rt.clock.now()
+        self._rules = rt.rules(run.account)
         self.counts: Counter[str] = Counter(confirmed=0, rejected=0, waiting=0)
 
     def look(self, only: Sequence[str] | None) -> Progress:
@@ -116,7 +115,7 @@ class Looker:
 
     def _settle(self, row: RowMapping, reply: Reply | None = None) -> bool:
         """Judge one change by what the ledger now holds of its action; returns whether it ended."""
-        action, seen = self._action(row)
+        action, seen = self._seen(row)
         if action is None:
             return False
         verdict = self._judge(row, action, reply, seen=seen)
@@ -124,7 +123,34 @@ class Looker:
             action, verdict = self._look_closely(row, reply)
         if verdict in {Judgement.WAITING, Judgement.DOUBT} or action is None:
             return False
-        return self._end(row, action, verdict, reply)
+        part = None if verdict is Judgement.CONFIRMED else self._partly(row)
+        if part is not None and not (part.whole or self._late):
+            return False
+        return self._end(row, action, verdict, reply, part)
+
+    def _seen(self, row: RowMapping) -> tuple[Action | None, bool]:
+        with self._rt.ledger.read() as conn:
+            return as_listed(conn, row, self._rt.program.tolerance_units)
+
+    def _partly(self, row: RowMapping) -> Part | None:
+        """What of a change that is to end took effect, read back anew; None if it is one thing.
+
+        Not `whole` also where the action has moved between its own reading and that of its items.
+        """
+        with self._rt.ledger.read() as conn:
+            sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
+        if not may_be_in_part(row, sent):
+            return None
+        try:
+            action = read_back(self._rt, self._client, self._run.account, row["action_id"])
+        except Refused:
+            action = None
+        if action is None:
+            return None
+        units = self._rt.program.tolerance_units
+        part = part_of(row, sent, action, units)
+        agreed = agrees(row, action, action.items, units)
+        return replace(part, whole=part.whole and agreed)
 
     def _look_closely(
         self, row: RowMapping, reply: Reply | None
@@ -134,7 +160,7 @@ class Looker:
             read_items_of(self._rt, self._client, self._run.account, row["action_id"])
         except Refused:
             return None, Judgement.WAITING
-        action, _ = self._action(row)
+        action, _ = self._seen(row)
         if action is None:
             return None, Judgement.WAITING
         return action, self._judge(row, action, reply, seen=True)
@@ -146,58 +172,31 @@ class Looker:
         return settle.judged(row, action, view, reply)
 
     def _end(
-        self, row: RowMapping, action: Action, verdict: Judgement, reply: Reply | None
+        self,
+        row: RowMapping,
+        action: Action,
+        verdict: Judgement,
+        reply: Reply | None,
+        part: Part | None,
     ) -> bool:
         step = Step(self._run.id, self._now, ChangeState.QUEUED, ChangeState.CONFIRMED)
         with self._rt.ledger.begin() as conn:
             if verdict is Judgement.CONFIRMED:
                 self.counts["confirmed"] += settle.confirm(conn, step, row, action)
                 return True
-            if verdict is Judgement.NO_EFFECT and self._undone(conn, row):
+            if verdict is Judgement.NO_EFFECT and was_undone(conn, row):
                 self.counts["contested"] += settle.contest(conn, step, row)
                 return True
             error = ("no_effect", "impact.com completed the submission and changed nothing")
             if verdict is not Judgement.NO_EFFECT and reply is not None:
                 error = (reply.error_type, reply.error_reason)
-            self.counts["rejected"] += settle.reject(conn, step, row, error)
+            ended = settle.reject(conn, step, row, error)
+            if ended is not None and part:
+                self.counts["confirmed"] += book_part(conn, ended, row, part, self._rules)
+            elif ended is not None:
+                settle.tell_part(conn, ended, row)
+            self.counts["rejected"] += ended is not None
         return True
-
-    def _undone(self, conn: Connection, row: RowMapping) -> bool:
-        """Whether the updates show that a change took effect, and that the action rose after it."""
-        found = stock.update_rows(conn, self._run.account, [row["action_id"]])
-        since = [u for u in found.get(row["action_id"], ()) if u["updated_at"] >= row["sent_at"]]
-        ours = [n for n, u in enumerate(since) if _lowers(u) and u["disposition"] == row["reason"]]
-        return bool(ours) and any(u["delta_amount"] > 0 for u in since[ours[0] + 1 :])
-
-    def _action(self, row: RowMapping) -> tuple[Action | None, bool]:
-        """The action as last listed, its items as far as the update rows since tell them."""
-        account, action_id = self._run.account, row["action_id"]
-        with self._rt.ledger.read() as conn:
-            action = load_action(conn, account, action_id)
-            history = stock.update_rows(conn, account, [action_id]).get(action_id, [])
-            stored = stock.action_rows(conn, account, [action_id]).get(action_id)
-        if action is None or stored is None:
-            return None, False
-        if not stored["stale"]:
-            return action, _touched_since(history, row)
-        before = items_from_json(row["before_items"])
-        items = _told(before, history, row)
-        if items is None or not self._agrees(row, action, before, items):
-            return action, False
-        return replace(action, items=items), True
-
-    def _agrees(
-        self, row: RowMapping, action: Action, before: Sequence[Item], now: Sequence[Item]
-    ) -> bool:
-        """Whether the listed amount has moved as the items have.
-
-        The two lists are read one after the other: a change may take effect in between, and then
-        the updates show it while the action still stands as it was, payout and all.
-        """
-        moved = sum((i.amount for i in before), ZERO) - sum((i.amount for i in now), ZERO)
-        listed: Decimal = row["before_amount"] - action.amount
-        unit = self._rt.program.tolerance_units * minor_unit(row["currency"])
-        return abs(listed - moved) <= unit * len(now)
 
     def _newest_seen(
         self, waiting: Sequence[RowMapping], silent: Sequence[RowMapping]
@@ -215,7 +214,7 @@ class Looker:
             return
         with self._rt.ledger.read() as conn:
             sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
-        replies = [self._poll(s) for s in sent if s["batch_id"] and s["state"] in ACCEPTED]
+        replies = [self._poll(s) for s in sent if s["state"] == "refused" or _accepted(s)]
         if replies and all(replies):
             self._settle(row, _together([r for r in replies if r is not None]))
         elif self._lost(row):
@@ -239,15 +238,18 @@ class Looker:
     def _drop(self, row: RowMapping) -> None:
         """Give a lost change up: absolute values may be sent again without harm."""
         step = Step(self._run.id, self._now, ChangeState.QUEUED, ChangeState.DROPPED)
+        part = self._partly(row)
         with self._rt.ledger.begin() as conn:
+            alone(conn, row["account"])
             sent = book.submissions_of(conn, [row["id"]]).get(row["id"], [])
             for submission in sent:
                 book.set_submission(conn, submission["id"], state="lost")
-            book.move(conn, row["id"], step, error="its submission was lost; it is planned anew")
+            if book.move(conn, row["id"], step, error=_LOST) and part:
+                self.counts["confirmed"] += book_part(conn, step, row, part, self._rules)
 
     def _poll(self, sent: RowMapping) -> Reply | None:
         """A submission's reply once it is complete; asked less and less often until then."""
-        if sent["state"] == "complete":
+        if sent["state"] in {"complete", "refused"}:
             return Reply(True, sent["error_type"], sent["error_reason"])
         age = self._now - sent["sent_at"]
         polled = sent["polled_at"]
@@ -275,6 +277,13 @@ class Looker:
         return self._now + timedelta(seconds=seconds)
 
 
+_LOST = "its submission was lost; it is planned anew"
+
+
+def _accepted(sent: RowMapping) -> bool:
+    return bool(sent["batch_id"]) and sent["state"] in ACCEPTED
+
+
 def _reply(found: Submission) -> Reply | None:
     if not found.status.is_final:
         return None
@@ -285,43 +294,3 @@ def _together(replies: Sequence[Reply]) -> Reply:
     """The replies to all requests of one change as one: the first error counts."""
     failed = [r for r in replies if r.error_type or r.error_reason]
     return failed[0] if failed else replies[0]
-
-
-def _lowers(update: RowMapping) -> bool:
-    return bool(update["delta_amount"] < 0 or update["delta_payout"] < 0)
-
-
-def _touched_since(history: Sequence[RowMapping], row: RowMapping) -> bool:
-    return any(update["updated_at"] >= _sent(row) for update in history)
-
-
-def _sent(row: RowMapping) -> datetime:
-    """When a change was sent, less what two clocks may differ by."""
-    sent: datetime = row["sent_at"]
-    return sent - timedelta(minutes=2)
-
-
-def _told(
-    before: Sequence[Item], history: Sequence[RowMapping], row: RowMapping
-) -> tuple[Item, ...] | None:
-    """The items after a change, as the update rows since then tell them; None if they do not.
-
-    A row's amount is a difference. Its quantity is taken for the new one only where it is the one
-    that was asked for, since what it says of a modification is open (reference §9.24); anything
-    else leaves doubt, which the action's Items settle.
-    """
-    since = [u for u in history if u["updated_at"] >= _sent(row)]
-    targets = {t.sku: t for t in desired_from_json(row["desired"]).items}
-    items = []
-    for item in before:
-        mine = [u for u in since if u["sku"] == item.sku and u["disposition"] != "IR_BLANK"]
-        if not mine:
-            items.append(item)
-            continue
-        target, said = targets.get(item.sku), mine[-1]["quantity"]
-        wanted = item.quantity if target is None or target.quantity is None else target.quantity
-        if target is None or said != wanted:
-            return None
-        amount = item.amount + sum(u["delta_amount"] for u in mine)
-        items.append(replace(item, quantity=wanted, amount=amount, touched=True))
-    return tuple(items)

@@ -25,7 +25,8 @@ from typing import IO, Any
 
 from clawback.errors import ClawbackError
 from clawback.ledger.store import Ledger
-from clawback.steps.sheet import Brief, Planner, Sheet
+from clawback.steps.columns import Sheet
+from clawback.steps.sheet import Brief, Planner
 
 MOST = 4
 """Processes in a crew; more would wait for the one that writes."""

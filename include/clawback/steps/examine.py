@@ -27,21 +27,18 @@ from clawback.program import Program
 from clawback.reconcile.facts import Rules
 from clawback.reconcile.resolve import impact_sku, normalise
 from clawback.steps.chart import Chart
-from clawback.steps.compare import Match, match
-from clawback.steps.findings import say_campaign, say_clock, say_foreign
+from clawback.steps.compare import match
+from clawback.steps.findings import say_campaign, say_clock, say_foreign, say_match
+from clawback.steps.looks import first_actions, first_updates, may_ask_submissions
 from clawback.steps.meter import Meter
 from clawback.warehouse.contract import ReturnRow
 
 SCOPES = ("scope_actions", "scope_updates", "scope_submissions")
 LISTED = ("trackers", "currency", "order_ids", "skus", "locking")
 IMPACT = ("credentials", "campaign", *SCOPES, "clock", "budget", *LISTED)
-PAGE = 10_000
-NO_BATCH = "A-clawback-doctor"
-"""A submission that does not exist: 404 says that the token may ask for one."""
 _SPAN = timedelta(days=28)
 _DAY = timedelta(days=1)
 _ENOUGH = 20
-_FEW = 0.5
 _MANY_LOCKED = 0.1
 _RETRY = RetryPolicy(attempts=2)
 _RENEW = "renew it at impact.com: Settings → Technical → API, and put it into the connection"
@@ -102,9 +99,9 @@ class Examination:
 
     def _lists(self, client: ImpactClient) -> None:
         window = self._window()
-        page = self._asked("scope_actions", "Actions", lambda: _first(client, window))
-        rows = self._asked("scope_updates", "ActionUpdates", lambda: _updates(client, window))
-        self._asked("scope_submissions", "APISubmissions", lambda: _submission(client))
+        page = self._asked("scope_actions", "Actions", lambda: first_actions(client, window))
+        rows = self._asked("scope_updates", "ActionUpdates", lambda: first_updates(client, window))
+        self._asked("scope_submissions", "APISubmissions", lambda: may_ask_submissions(client))
         if page is not None:
             self.actions, self.updates = page.rows, rows or []
             self._listed(page)
@@ -188,7 +185,7 @@ class Examination:
             if row.ordered_at is None or self._within(row.ordered_at, since)
         }
         found = match(orders, {normalise(a.oid, how) for a in self.actions}, "order_ids")
-        _say_match(self.chart, "order_ids", found, "orders of the warehouse have an action")
+        say_match(self.chart, "order_ids", found, "orders of the warehouse have an action")
         if not found.found and not found.hint and found.compared:
             ours, theirs = min(orders), self.actions[0].oid
             mend = f"compare {ours!r} (warehouse) with {theirs!r} (Oid at impact.com)"
@@ -216,7 +213,7 @@ class Examination:
             self.chart.skip(("skus",), "no order of the sample has an action to compare with")
             return
         found = match(ours, theirs, "skus")
-        _say_match(self.chart, "skus", found, "SKUs of the warehouse stand on their actions")
+        say_match(self.chart, "skus", found, "SKUs of the warehouse stand on their actions")
 
     def _locking(self) -> None:
         terms = [
@@ -264,23 +261,6 @@ class Examination:
         self.chart.fail("budget", said, mend)
 
 
-def _first(client: ImpactClient, window: Window) -> Page[Action]:
-    return next(client.list_actions(window, page_size=PAGE))
-
-
-def _updates(client: ImpactClient, window: Window) -> list[ActionUpdate]:
-    return next(client.list_action_updates(window, page_size=PAGE)).rows
-
-
-def _submission(client: ImpactClient) -> bool:
-    """Ask for a submission that does not exist; that it is not found is the right answer."""
-    try:
-        client.get_submission(NO_BATCH)
-    except Refused:
-        return True
-    return True
-
-
 def _skus_by_order(updates: list[ActionUpdate], rules: Rules) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for update in updates:
@@ -288,19 +268,6 @@ def _skus_by_order(updates: list[ActionUpdate], rules: Rules) -> dict[str, set[s
             key = normalise(update.oid, rules.order_ids)
             found.setdefault(key, set()).add(normalise(update.sku, rules.skus))
     return found
-
-
-def _say_match(chart: Chart, name: str, found: Match, what: str) -> None:
-    said = f"{found.found} of {found.compared} {what} ({found.rate:.0%})"
-    if found.hint:
-        chart.fail(name, f"{said}; written alike there would be more", found.hint)
-    elif not found.compared:
-        chart.warn(name, "nothing to compare in the sample", "look again after the next returns")
-    elif name == "skus" and found.rate < _FEW:
-        mend = "map them (skus.mapping), or return the SKUs that the conversions were reported with"
-        (chart.warn if found.found else chart.fail)(name, said, mend)
-    else:
-        chart.ok(name, said)
 
 
 def _short(error: ImpactError) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, RowMapping, or_, select
+from sqlalchemy import Connection, RowMapping, select, union
 
 from clawback.ledger.store import Ledger
 from clawback.ledger.tables import (
@@ -20,6 +20,7 @@ from clawback.ledger.tables import (
     evidence,
     items,
     learned,
+    programs,
     resets,
     return_lines,
     run_lines,
@@ -41,13 +42,12 @@ class Entry(NamedTuple):
 def explain(ledger: Ledger, order_id: str, program: str | None = None) -> list[Entry]:
     """Everything that the ledger holds of an order, in the order in which it happened."""
     with ledger.read() as conn:
-        lines = _lines(conn, order_id, program)
+        everything = select(programs.c.name)
+        names = list(conn.scalars(everything)) if program is None else [program]
+        lines = _lines(conn, order_id, names)
         keys = {row["order_key"] for row in lines} | {order_id}
-        found = conn.execute(
-            select(actions).where(or_(actions.c.oid == order_id, actions.c.order_key.in_(keys)))
-        )
-        sold = list(found.mappings())
-        made = _changes(conn, keys, [row["id"] for row in sold], program)
+        sold = _actions(conn, keys) or ([] if lines else _actions_named(conn, order_id))
+        made = _changes(conn, keys | {row["order_key"] for row in sold}, lines, names)
         told = [
             *_of_lines(conn, lines),
             *_of_actions(conn, sold),
@@ -69,23 +69,51 @@ def render(entries: Iterable[Entry], console: Console | None = None) -> None:
     (console or Console()).print(table)
 
 
-def _lines(conn: Connection, order_id: str, program: str | None) -> list[RowMapping]:
-    named = or_(return_lines.c.order_id == order_id, return_lines.c.order_key == order_id)
-    here = select(return_lines).where(named)
-    if program is not None:
-        here = here.where(return_lines.c.program == program)
-    return list(conn.execute(here.order_by(return_lines.c.id)).mappings())
+def _lines(conn: Connection, order_id: str, names: list[str]) -> list[RowMapping]:
+    """The lines of an order, each way of naming it by its own index."""
+    mine = return_lines.c.program.in_(names)
+    ids = union(
+        *(
+            select(return_lines.c.id).where(mine, column == order_id)
+            for column in (return_lines.c.order_id, return_lines.c.order_key)
+        )
+    )
+    here = select(return_lines).where(return_lines.c.id.in_(ids)).order_by(return_lines.c.id)
+    return list(conn.execute(here).mappings())
+
+
+def _actions(conn: Connection, keys: Iterable[str]) -> list[RowMapping]:
+    """The actions of some orders, campaign by campaign, as the index has them."""
+    found: list[RowMapping] = []
+    for account, campaign in conn.execute(
+        select(programs.c.account, programs.c.campaign_id).distinct()
+    ).all():
+        here = (actions.c.account == account) & (actions.c.campaign_id == campaign)
+        mine = select(actions).where(here, actions.c.order_key.in_(list(keys)))
+        found += conn.execute(mine).mappings()
+    # Sorted here: asked to sort, SQLite reads all actions by their id instead.
+    return sorted(found, key=lambda row: str(row["id"]))
+
+
+def _actions_named(conn: Connection, order_id: str) -> list[RowMapping]:
+    """The actions of an order that nobody has returned; looks through all of them."""
+    return list(conn.execute(select(actions).where(actions.c.oid == order_id)).mappings())
 
 
 def _changes(
-    conn: Connection, keys: Iterable[str], action_ids: list[str], program: str | None
+    conn: Connection, keys: Iterable[str], lines: Iterable[RowMapping], names: list[str]
 ) -> list[RowMapping]:
-    here = select(changes).where(
-        or_(changes.c.order_key.in_(list(keys)), changes.c.action_id.in_(action_ids))
+    """The changes of the order, and those that its lines once had under another key."""
+    line_ids = [row["id"] for row in lines]
+    mine = changes.c.program.in_(names)
+    ids = union(
+        select(changes.c.id).where(mine, changes.c.order_key.in_(list(keys))),
+        select(run_lines.c.change_id).where(
+            run_lines.c.line_id.in_(line_ids), run_lines.c.change_id.is_not(None)
+        ),
     )
-    if program is not None:
-        here = here.where(changes.c.program == program)
-    return list(conn.execute(here.order_by(changes.c.created_at)).mappings())
+    here = select(changes).where(changes.c.id.in_(ids)).order_by(changes.c.created_at)
+    return list(conn.execute(here).mappings())
 
 
 def _of_lines(conn: Connection, lines: list[RowMapping]) -> Iterator[Entry]:
@@ -161,7 +189,7 @@ def _of_changes(conn: Connection, made: list[RowMapping]) -> Iterator[Entry]:
     for row in _where(conn, evidence, evidence.c.change_id, ids):
         said = f"{row['judgement']} by {row['source']}: {_text(row['detail'])}"
         yield Entry(row["at"], "evidence", f"change {row['change_id'][:12]}", said)
-    for row in _where(conn, events, events.c.subject_id, ids):
+    for row in _where(conn, events, events.c.subject_id, ids, events.c.subject == "change"):
         said = f"{row['was'] or 'nothing'} → {row['became']} {_text(row['detail'])}".strip()
         yield Entry(row["at"], "event", f"change {row['subject_id'][:12]}", said)
 
@@ -189,8 +217,10 @@ def _of_account(conn: Connection, accounts: Iterable[str]) -> Iterator[Entry]:
         yield Entry(row["at"], "learned", f"account {row['account']}", said)
 
 
-def _where(conn: Connection, table: Any, column: Any, values: list[str]) -> Iterator[RowMapping]:
-    yield from conn.execute(select(table).where(column.in_(values))).mappings()
+def _where(
+    conn: Connection, table: Any, column: Any, values: list[str], *more: Any
+) -> Iterator[RowMapping]:
+    yield from conn.execute(select(table).where(column.in_(values), *more)).mappings()
 
 
 def _text(values: Any) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from clawback.steps.chart import Chart, Check, Status
+from clawback.steps.compare import Match
 
 _SKEW = timedelta(minutes=1)
 _MUCH_SKEW = timedelta(minutes=10)
+_FEW = 0.5
 
 
 def say_campaign(chart: Chart, campaign: str, known: Mapping[str, str]) -> None:
@@ -39,6 +41,20 @@ def say_foreign(chart: Chart, mine: str, theirs: str, what: str) -> None:
     """That the account, or its actions, are in another currency than the program says."""
     said = f"{what} in {theirs}, the program in {mine}"
     chart.fail("currency", said, f"set currency: {theirs} in the program file")
+
+
+def say_match(chart: Chart, name: str, found: Match, what: str) -> None:
+    """How many of the warehouse's ids, `name`, are found at impact.com."""
+    said = f"{found.found} of {found.compared} {what} ({found.rate:.0%})"
+    if found.hint:
+        chart.fail(name, f"{said}; written alike there would be more", found.hint)
+    elif not found.compared:
+        chart.warn(name, "nothing to compare in the sample", "look again after the next returns")
+    elif name == "skus" and found.rate < _FEW:
+        mend = "map them (skus.mapping), or return the SKUs that the conversions were reported with"
+        (chart.warn if found.found else chart.fail)(name, said, mend)
+    else:
+        chart.ok(name, said)
 
 
 def complaint(program: str, checks: Iterable[Check]) -> str:

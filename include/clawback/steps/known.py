@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from sqlalchemy import Connection
 
 from clawback.ledger.knowledge import facts_of
@@ -17,4 +19,4 @@ def what_is_known(conn: Connection, rt: Runtime, account: str) -> Learned:
         pin: bool | None = getattr(pinned, name)
         return facts.get(name) if pin is None else pin
 
-    return Learned(**{name: known(name) for name in Learned.__slots__})
+    return Learned(**{field.name: known(field.name) for field in fields(Learned)})

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, select, text
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, and_, exists, select, text
 
 from clawback.impact.windows import Span, union
 from clawback.ledger import changes as book
-from clawback.ledger.bulk import among, fetch
+from clawback.ledger.bulk import among, decode_rows, fetch, fetch_plain
 from clawback.ledger.changes import SENT, ChangeState
-from clawback.ledger.codec import desired_from_json
 from clawback.ledger.decisions import in_force
 from clawback.ledger.resets import OPEN, open_resets
 from clawback.ledger.runs import Run
@@ -31,49 +30,25 @@ from clawback.ledger.tables import (
 )
 from clawback.ledger.values import Row
 from clawback.program import Program
+from clawback.reconcile import quick
 from clawback.reconcile.facts import (
     Action,
-    ActionState,
     Decision,
     Item,
-    Kind,
-    Line,
-    LineKey,
     Order,
-    Source,
 )
+from clawback.reconcile.record import record
+from clawback.steps.made import action_of, item_of, line_of
 from clawback.steps.scope import listed, span_of
 
-_KINDS = {kind.value: kind for kind in Kind}
-_STATES = {state.value: state for state in ActionState}
-_SOURCES = {source.value: source for source in Source}
-_LINE = [
-    return_lines.c[name]
-    for name in (
-        *("order_key", "id", "order_id", "return_id", "sku", "kind", "quantity", "amount"),
-        *("currency", "reason", "returned_at", "ordered_at", "ordered_quantity", "ordered_amount"),
-        *("voided", "vanished", "parent_sku", "outcome", "final_run"),
-    )
-]
-_ACTION = [
-    actions.c[name]
-    for name in (
-        *("order_key", "id", "tracker_id", "partner_id", "state", "amount", "payout", "currency"),
-        *("created_at", "locking_at", "cleared_at", "original_amount", "original_payout"),
-        *("modifications", "generation", "settled", "refused", "planned_generation"),
-    )
-]
-_ITEM = [
-    items.c[name]
-    for name in (
-        *("action_id", "sku", "quantity", "amount", "original_quantity", "original_amount"),
-        *("source", "touched"),
-    )
-]
+_LINE = [return_lines.c[name] for name in (*quick.LINE, "outcome", "final_run")]
+_READ = [*_LINE, reads.c.line_id]
+_ACTION = [actions.c[name] for name in (*quick.ACTION, "planned_generation")]
+_ITEM = [items.c[name] for name in quick.ITEM]
 _key = itemgetter(0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """An order, what the ledger says of its lines, and the changes that concern them.
 
@@ -97,16 +72,29 @@ class Loaded:
     unseen: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What is known around some orders, for few of them."""
+@record
+class Raw:
+    """Rows of some orders as `fetch_plain` gives them, and what only few of the orders have.
 
+    `lines` and `actions` are by order key, `items` by ActionId. `opened` are changes that are sent
+    and not yet seen, by ActionId; `busy` are the actions with such a change, or a reset.
+    """
+
+    lines: Mapping[str, list[Row]]
+    actions: Mapping[str, list[Row]]
+    items: Mapping[str, list[Row]]
     opened: Mapping[str, str]
-    open_lines: Mapping[str, frozenset[int]]
     busy: frozenset[str]
+    decided: Mapping[str, tuple[Decision, ...]]
+
+
+@record
+class _Around:
+    """What is known around the lines of some orders, for few of them."""
+
+    open_lines: Mapping[str, frozenset[int]]
     confirmed: Mapping[tuple[int, str], str]
     unbooked: Mapping[tuple[int, str], str]
-    decided: Mapping[str, tuple[Decision, ...]]
 
 
 class Loader:
@@ -120,29 +108,53 @@ class Loader:
 
     def load(self, conn: Connection, keys: Sequence[str]) -> Iterator[Loaded]:
         """The orders with the given keys; an order without a valid line is left out."""
-        lines = _grouped(fetch(conn, self._lines(conn, keys)))
-        found = _grouped(fetch(conn, self._actions(conn, keys)))
-        ids = [row[1] for rows in found.values() for row in rows]
-        held = items_of(conn, self._run.account, ids)
-        around = self._around(conn, keys, lines, ids)
-        for key in keys:
-            if key in lines:
-                yield self._loaded(key, lines[key], found.get(key, ()), held, around)
+        return self.made_of(conn, self.rows(conn, keys), keys)
 
-    def _loaded(
+    def rows(self, conn: Connection, keys: Sequence[str]) -> Raw:
+        """What the ledger holds of some orders, as it stands there."""
+        account, program = self._run.account, self._run.program
+        lines = _grouped(fetch_plain(conn, self._lines(conn, keys)))
+        found = _grouped(fetch_plain(conn, self._actions(conn, keys)))
+        ids = [row[1] for rows in found.values() for row in rows]
+        held = _grouped(fetch_plain(conn, _items(conn, account, ids)))
+        opened = _sent(conn, account, ids)
+        resetting = exists().where(resets.c.account == account, resets.c.state.in_(OPEN))
+        answered = exists().where(
+            decisions.c.program == program, decisions.c.withdrawn_at.is_(None)
+        )
+        there = conn.execute(select(resetting, answered)).one()
+        busy = opened.keys() | (open_resets(conn, account, ids) if there[0] else set())
+        decided = in_force(conn, program, keys) if there[1] else {}
+        return Raw(lines, found, held, opened, frozenset(busy), decided)
+
+    def made_of(self, conn: Connection, raw: Raw, keys: Iterable[str]) -> Iterator[Loaded]:
+        """The orders with the given keys, made of their rows."""
+        mine = [key for key in keys if key in raw.lines]
+        dialect = conn.dialect
+        lines = _decoded(dialect, _READ, (raw.lines[key] for key in mine))
+        found = _decoded(dialect, _ACTION, (raw.actions.get(key, ()) for key in mine))
+        ids = [row[1] for rows in found.values() for row in rows]
+        held = _decoded(dialect, _ITEM, (raw.items.get(one, ()) for one in ids))
+        made = {action_id: tuple(map(item_of, rows)) for action_id, rows in held.items()}
+        around = self._around(conn, raw, lines)
+        for key in mine:
+            yield self._loaded(key, lines[key], found.get(key, ()), made, raw, around)
+
+    def _loaded(  # noqa: PLR0913, PLR0917 - the rows of one order, and what lies around them
         self,
         key: str,
         lines: Sequence[Row],
         found: Sequence[Row],
         held: Mapping[str, tuple[Item, ...]],
+        raw: Raw,
         around: _Around,
     ) -> Loaded:
         order = Order(
             lines[0][2],
-            tuple([_line(row) for row in lines]),
-            tuple([_action(row, held.get(row[1], ()), row[1] in around.busy) for row in found]),
+            tuple([line_of(row) for row in lines]),
+            tuple([action_of(row, held.get(row[1], ()), row[1] in raw.busy) for row in found]),
             bool(found) or self._span_listed(lines),
-            around.decided.get(key, ()),
+            raw.decided.get(key, ()),
         )
         rows: dict[int, Mapping[str, Any]] = {
             row[1]: {"order_id": row[2], "currency": row[8], "outcome": row[17]} for row in lines
@@ -150,7 +162,7 @@ class Loader:
         read = frozenset([row[1] for row in lines if row[-1] is not None])
         unseen = tuple([row[1] for row in found if row[-1] != row[14]])
         return Loaded(
-            *(order, key, rows, read, around.opened, around.open_lines),
+            *(order, key, rows, read, raw.opened, around.open_lines),
             *(around.confirmed, around.unbooked, unseen),
         )
 
@@ -162,7 +174,7 @@ class Loader:
             reads.c.line_id == row.id,
         )
         return (
-            select(*_LINE, reads.c.line_id)
+            select(*_READ)
             .outerjoin_from(return_lines, reads, read)
             .where(
                 row.program == run.program,
@@ -182,36 +194,21 @@ class Loader:
             here = here.where(actions.c.tracker_id.in_(self._program.action_trackers))
         return here.order_by(actions.c.order_key, actions.c.created_at, actions.c.id)
 
-    def _around(
-        self,
-        conn: Connection,
-        keys: Sequence[str],
-        lines: Mapping[str, Sequence[Row]],
-        ids: Sequence[str],
-    ) -> _Around:
-        """What only few orders have; where the ledger holds none of a kind it is not looked for."""
-        account, program = self._run.account, self._run.program
-        opened = _sent(conn, account, ids)
-        covers = book.lines_of(conn, list(opened.values()))
-        resetting = exists().where(resets.c.account == account, resets.c.state.in_(OPEN))
+    def _around(self, conn: Connection, raw: Raw, lines: Mapping[str, Sequence[Row]]) -> _Around:
+        """What only few lines have; where the ledger holds none of a kind it is not looked for."""
+        covers = book.lines_of(conn, list(raw.opened.values()))
         proved = exists().where(
-            changes.c.account == account,
-            changes.c.program == program,
+            changes.c.account == self._run.account,
+            changes.c.program == self._run.program,
             changes.c.state == ChangeState.CONFIRMED,
         )
-        answered = exists().where(
-            decisions.c.program == program, decisions.c.withdrawn_at.is_(None)
-        )
-        there = conn.execute(select(resetting, proved, answered)).one()
+        there = bool(lines) and conn.execute(select(proved)).scalar_one()
         uncounted = [row[1] for rows in lines.values() for row in rows if row[18] is None]
         withdrawn = [row[1] for rows in lines.values() for row in rows if row[14] or row[15]]
         return _Around(
-            opened,
             {one: frozenset(r["line_id"] for r in rows) for one, rows in covers.items()},
-            frozenset(opened.keys() | (open_resets(conn, account, ids) if there[0] else set())),
-            book.confirmed_of(conn, uncounted) if there[1] else {},
-            book.unbooked_of(conn, withdrawn) if there[1] and withdrawn else {},
-            in_force(conn, program, keys) if there[2] else {},
+            book.confirmed_of(conn, uncounted) if there else {},
+            book.unbooked_of(conn, withdrawn) if there and withdrawn else {},
         )
 
     def _span_listed(self, lines: Sequence[Row]) -> bool:
@@ -226,9 +223,16 @@ class Loader:
         return listed(span, self._covered, self._listed_to)
 
 
-def _grouped(rows: Iterator[Row]) -> dict[str, list[Row]]:
+def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Rows that come sorted, by their first column."""
     return {key: list(some) for key, some in groupby(rows, _key)}
+
+
+def _decoded(
+    dialect: Dialect, columns: Sequence[ColumnElement[Any]], groups: Iterable[Iterable[Row]]
+) -> dict[str, list[Row]]:
+    """Groups of plain rows with their values decoded, by their first column."""
+    return _grouped(decode_rows(dialect, columns, list(chain.from_iterable(groups))))
 
 
 def _sent(conn: Connection, account: str, ids: Sequence[str]) -> dict[str, str]:
@@ -241,71 +245,9 @@ def _sent(conn: Connection, account: str, ids: Sequence[str]) -> dict[str, str]:
     return {action_id: one for action_id, one, state in fetch(conn, here) if state in SENT}
 
 
-def items_of(conn: Connection, account: str, ids: Sequence[str]) -> dict[str, tuple[Item, ...]]:
-    """The items of some actions, in recorded order, by ActionId."""
+def _items(conn: Connection, account: str, ids: Sequence[str]) -> Select[Any]:
     here = select(*_ITEM).where(items.c.account == account, among(conn, items.c.action_id, ids))
-    rows = fetch(conn, here.order_by(items.c.action_id, items.c.position))
-    return {
-        action_id: tuple(
-            [
-                Item(
-                    sku, quantity, amount, had, cost, _SOURCES[source] if source else None, touched
-                )
-                for _, sku, quantity, amount, had, cost, source, touched in some
-            ]
-        )
-        for action_id, some in groupby(rows, _key)
-    }
-
-
-def _line(row: Row) -> Line:
-    _, line_id, order_id, return_id, sku, kind, quantity, amount, currency, reason, *more = row
-    returned_at, ordered_at, ordered_quantity, ordered_amount, voided, vanished, parent, *_ = more
-    return Line(
-        line_id,
-        LineKey(order_id, return_id, sku),
-        _KINDS[kind],
-        quantity,
-        amount,
-        currency,
-        reason or "",
-        returned_at,
-        ordered_at,
-        ordered_quantity,
-        ordered_amount,
-        voided,
-        vanished,
-        parent,
-    )
-
-
-def _action(row: Row, held: tuple[Item, ...], opened: bool) -> Action:
-    _, action_id, tracker, partner, state, amount, payout, currency, created_at, *more = row
-    locking_at, cleared_at, original, original_payout, modifications, generation, *last = more
-    settled, refused = last[0], last[1] or {}
-    final = bool(refused.get("final")) and refused.get("generation") == generation
-    return Action(
-        action_id,
-        tracker,
-        partner,
-        _STATES[state],
-        amount,
-        payout,
-        currency,
-        created_at,
-        locking_at,
-        cleared_at,
-        held,
-        original,
-        original_payout,
-        modifications,
-        generation,
-        desired_from_json(settled) if settled else None,
-        opened,
-        final,
-        "" if final else refused.get("identity", ""),
-        "" if final else refused.get("error", ""),
-    )
+    return here.order_by(items.c.action_id, items.c.position)
 
 
 def load_action(conn: Connection, account: str, action_id: str) -> Action | None:
@@ -314,5 +256,5 @@ def load_action(conn: Connection, account: str, action_id: str) -> Action | None
     rows = list(fetch(conn, here))
     if not rows:
         return None
-    held = items_of(conn, account, [action_id]).get(action_id, ())
-    return _action(rows[0], held, opened=False)
+    held = tuple(map(item_of, fetch(conn, _items(conn, account, [action_id]))))
+    return action_of(rows[0], held, opened=False)

@@ -29,8 +29,8 @@ from clawback.steps.fresh import ListingBusyError, keep_fresh
 from clawback.steps.known import what_is_known
 from clawback.steps.load import load_action
 from clawback.steps.runtime import Progress, Runtime
+from clawback.steps.sender import ACCEPTED, MAX_ATTEMPTS, Sender
 from clawback.steps.settle import action_before
-from clawback.steps.submit import ACCEPTED, MAX_ATTEMPTS, Sender
 from clawback.steps.sync import read_items_of
 
 _HELD = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select, union
+from sqlalchemy import Connection, Select, func, select, union
 
 from clawback.impact.windows import Span, reach_of, subtract
 from clawback.ledger.decisions import newly_decided
@@ -88,10 +88,7 @@ def _moved(run: Run, program: Program) -> Iterator[Select[Any]]:
             mine,
             actions.c.planned_generation.is_distinct_from(actions.c.generation),
             actions.c.campaign_id == program.campaign_id,
-            or_(
-                return_lines.c.outcome.is_not(None),
-                return_lines.c.id.in_(lines_read(run.program, run.read_no)),
-            ),
+            return_lines.c.outcome.is_not(None),  # what has none was read now, or left behind
         )
         .distinct()
     )

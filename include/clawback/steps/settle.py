@@ -18,6 +18,7 @@ from clawback.money import minor_unit, share
 from clawback.reconcile.evidence import is_final, judge, payout_surprise
 from clawback.reconcile.facts import Action, Desired, Item, Judgement, Observed, Reply
 from clawback.reconcile.outcomes import Hold
+from clawback.steps.others import Money, others_took
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,29 @@ def action_before(row: RowMapping, action: Action) -> Action:
 def confirm(conn: Connection, step: Step, row: RowMapping, action: Action) -> bool:
     """End a change as confirmed: its effect was read back.
 
-    The amount and payout that were read back are shared over its lines by amount, to the cent.
+    The amount and payout that were read back are shared over its lines by amount, to the cent,
+    without what others have done to the action meanwhile: that counts as having been so before.
     """
+    alone(conn, row["account"])
+    others = others_took(conn, row, action)
+    ours = Money(
+        row["before_amount"] - action.amount - others.amount,
+        row["before_payout"] - action.payout - others.payout,
+    )
     values = {
+        "before_amount": action.amount + ours.amount,
+        "before_payout": action.payout + ours.payout,
         "after_amount": action.amount,
         "after_payout": action.payout,
         "settled_at": step.at,
     }
-    alone(conn, row["account"])
     if not book.move(conn, row["id"], step, **values):
         return False
-    _share(conn, row, action)
+    _share(conn, row, ours)
+    if any(others):
+        told = {"amount": str(others.amount), "payout": str(others.payout)}
+        subject = ("change", row["id"])
+        runs.note(conn, step.run_id, step.at, subject, step.became, "others_took", told)
     desired = desired_from_json(row["desired"])
     rows = stock.action_rows(conn, row["account"], [row["action_id"]], lock=True)
     known = rows[row["action_id"]]
@@ -100,11 +113,12 @@ def _tell_surprise(conn: Connection, step: Step, row: RowMapping, action: Action
         runs.note(conn, step.run_id, step.at, subject, step.became, "payout_surprise", told)
 
 
-def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]) -> bool:
+def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]) -> Step | None:
     """End a change as refused by impact.com: as locked if the refusal is final.
 
-    `error` is impact.com's error type and reason; the action keeps it, so that the same change is
-    not sent again until desired or observed state differ.
+    Gives the step that it made, None where another process was quicker. `error` is impact.com's
+    error type and reason; the action keeps it, so that the same change is not sent again until
+    desired or observed state differ.
     """
     kind, reason = error
     final = is_final(kind, reason)
@@ -113,22 +127,21 @@ def reject(conn: Connection, step: Step, row: RowMapping, error: tuple[str, str]
     ended = replace(step, became=became)
     alone(conn, row["account"])
     if not book.move(conn, row["id"], ended, error=said, settled_at=step.at):
-        return False
+        return None
     refused = {
         "generation": row["generation"],
         "identity": row["id"],
         "error": said,
         "final": final,
     }
-    _tell_part(conn, ended, row)
     stock.set_action(conn, row["account"], row["action_id"], refused=refused)
     detail = {"error_type": kind, "error_reason": reason}
     book.add_evidence(conn, step.run_id, row["id"], step.at, "submission", became.value, detail)
-    return True
+    return ended
 
 
-def _tell_part(conn: Connection, step: Step, row: RowMapping) -> None:
-    """Note a refused change of which a part took effect: its money is in no books as recovered."""
+def tell_part(conn: Connection, step: Step, row: RowMapping) -> None:
+    """Note a refused change under which the payout fell all the same: no books count that."""
     known = stock.action_rows(conn, row["account"], [row["action_id"]]).get(row["action_id"])
     if known is not None and known["payout"] < row["before_payout"]:
         told = {"before": str(row["before_payout"]), "seen": str(known["payout"])}
@@ -159,11 +172,11 @@ _UNDONE = (
 )
 
 
-def _share(conn: Connection, row: RowMapping, action: Action) -> None:
+def _share(conn: Connection, row: RowMapping, ours: Money) -> None:
     lines = book.lines_of(conn, [row["id"]]).get(row["id"], [])
     weights = [line["amount"] for line in lines]
-    amounts = share(row["before_amount"] - action.amount, weights, row["currency"])
-    payouts = share(row["before_payout"] - action.payout, weights, row["currency"])
+    amounts = share(ours.amount, weights, row["currency"])
+    payouts = share(ours.payout, weights, row["currency"])
     for line, amount, payout in zip(lines, amounts, payouts, strict=True):
         here = (change_lines.c.change_id == row["id"]) & (change_lines.c.line_id == line["line_id"])
         conn.execute(update(change_lines).where(here).values(amount=amount, payout=payout))

@@ -6,66 +6,27 @@ import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection
 
 from clawback.impact.windows import Span
-from clawback.ledger.bulk import encode_rows
 from clawback.ledger.changes import ChangeState
 from clawback.ledger.codec import desired_to_json, items_to_json
 from clawback.ledger.runs import Run
-from clawback.ledger.tables import actions, change_lines, changes, run_lines
 from clawback.ledger.values import Row
 from clawback.program import Program
 from clawback.reconcile.facts import Learned, LineVerdict, OrderPlan, PlannedChange
 from clawback.reconcile.outcomes import Outcome, combine
 from clawback.reconcile.plan import plan_order
-from clawback.steps.load import Loaded, Loader
+from clawback.steps.brisk import Brisk
+from clawback.steps.columns import BUCKETS, RUN_LINE, Sheet
+from clawback.steps.load import Loaded, Loader, Raw
 
-CHANGE = (
-    *("id", "account", "program", "run_id", "action_id", "order_key", "verb", "desired", "reason"),
-    *("reasons", "currency", "before_amount", "before_payout", "before_items"),
-    *("expected_amount", "expected_payout", "locking_at", "urgent", "generation", "shard"),
-    *("canary", "approved", "state", "attempts", "error", "hold", "created_at", "sent_at"),
-)
-CHANGE_LINE = ("change_id", "line_id", "amount")
-RUN_LINE = (
-    *("run_id", "line_id", "action_id", "change_id", "outcome", "hold", "note", "amount"),
-    *("payout", "currency", "carried"),
-)
-SEEN_KEY, SEEN = ("account", "id"), ("planned_generation",)
-ACTION_ID, URGENT = CHANGE.index("action_id"), CHANGE.index("urgent")
-_BUCKETS = 720720  # divides evenly by every shard count up to 16
 _SHOWN = (Outcome.PENDING, Outcome.ALREADY_SETTLED)
 _PLANNED = Outcome.PLANNED
-
-
-@dataclass(slots=True)
-class Sheet:
-    """Rows of changes, of the lines they cover, of the run's lines, and of actions now seen.
-
-    The columns are CHANGE, CHANGE_LINE, RUN_LINE, and SEEN_KEY with SEEN. Every change is written
-    down as won; where another run holds its action the writer says so.
-    """
-
-    changes: list[Row] = field(default_factory=list)
-    change_lines: list[Row] = field(default_factory=list)
-    lines: list[Row] = field(default_factory=list)
-    seen: list[Row] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
-
-    def encoded(self, dialect: Dialect) -> Sheet:
-        """The same rows as the database's driver takes them."""
-        return replace(
-            self,
-            changes=encode_rows(dialect, changes, CHANGE, self.changes),
-            change_lines=encode_rows(dialect, change_lines, CHANGE_LINE, self.change_lines),
-            lines=encode_rows(dialect, run_lines, RUN_LINE, self.lines),
-            seen=encode_rows(dialect, actions, (*SEEN_KEY, *SEEN), self.seen),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +52,7 @@ class Planner:
         self._state = (ChangeState.DRY if brief.run.dry_run else ChangeState.PLANNED).value
         mark = hashlib.sha256(brief.run.id.encode()).hexdigest()[:12]
         self._prefix = f"dry-{mark}-" if brief.run.dry_run else ""
+        self._brisk: Brisk | None = None
 
     def sheet(self, conn: Connection, keys: Sequence[str], *, many: bool = False) -> Sheet:
         """The plan of the orders with these keys, encoded for the connection's database.
@@ -98,9 +60,18 @@ class Planner:
         `many` says that the run has changes enough for every shard there may be, so that a
         change's shard is certain.
         """
+        buckets = self._most if many else BUCKETS
+        raw = self._loader.rows(conn, keys)
+        if self._brisk is None:
+            more = (self._run, self._rules, self._now, conn.dialect, self._state, self._prefix)
+            self._brisk = Brisk(*more)
+        made, rest = self._brisk.sheet(raw, keys, buckets)
+        return made.and_then(self._generally(conn, raw, rest, buckets).encoded(conn.dialect))
+
+    def _generally(self, conn: Connection, raw: Raw, keys: Sequence[str], buckets: int) -> Sheet:
+        """What the rules make of some orders, as rows that are not encoded."""
         made = Sheet()
-        buckets = self._most if many else _BUCKETS
-        for some in self._loader.load(conn, keys):
+        for some in self._loader.made_of(conn, raw, keys):
             plan = plan_order(some.order, self._rules, self._known, self._now)
             for change in plan.changes:
                 made.changes.append(self._change(some, change, buckets))
@@ -110,7 +81,7 @@ class Planner:
             made.lines += self._lines(some, plan, made.outcomes)
             if some.unseen and not self._run.dry_run and not _late(some):
                 made.seen += self._seen(some)
-        return made.encoded(conn.dialect)
+        return made
 
     def _seen(self, some: Loaded) -> Iterator[Row]:
         """Which generation of each action is planned on."""
@@ -141,7 +112,7 @@ class Planner:
             change.locking_at,
             change.urgent,
             change.generation,
-            zlib.crc32(action_id.encode()) % _BUCKETS % buckets,
+            zlib.crc32(action_id.encode()) % BUCKETS % buckets,
             *(False, None, self._state, 0, None, None, self._now, None),
         )
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +28,7 @@ PLANS_ENV = "CLAWBACK_PLANS"
 """The folder into which every run writes its plan as CSV; unset writes none."""
 SHOWN = 200
 _WIDTH = 160
+_STREAMED = 1000
 _STAKE = type_coerce(changes.c.before_payout - changes.c.expected_payout, Money())
 COLUMNS = (
     *("order_id", "action_id", "partner", "what", "code", "sales_before", "sales_after"),
@@ -72,8 +74,12 @@ def first_action(rt: Runtime, shard: int | None = None) -> tuple[str, str] | Non
 
 
 def plan_rows(conn: Connection, run: Run) -> Iterator[dict[str, str]]:
-    """The changes that a run has planned, by COLUMNS; those that lock first first."""
-    for row in conn.execute(_rows_of(run)).mappings():
+    """The changes that a run has planned, by COLUMNS; those that lock first first.
+
+    They are streamed: a plan may have hundreds of thousands.
+    """
+    rows = conn.execute(_rows_of(run), execution_options={"yield_per": _STREAMED})
+    for row in rows.mappings():
         yield _row(row)
 
 
@@ -86,20 +92,26 @@ def _rows_of(run: Run) -> Any:
     same = (actions.c.account == changes.c.account) & (actions.c.id == changes.c.action_id)
     open_end = case((changes.c.locking_at.is_(None), 1), else_=0)
     return (
-        select(changes, actions.c.partner_name, actions.c.oid)
+        select(*(changes.c[name] for name in _SHOWN), actions.c.partner_name, actions.c.oid)
         .outerjoin(actions, same)
         .where(_of(run))
         .order_by(open_end, changes.c.locking_at, _STAKE.desc(), changes.c.id)
     )
 
 
+_MONEY = ("before_amount", "expected_amount", "before_payout", "expected_payout")
+_SHOWN = (
+    *("order_key", "action_id", "verb", "reason", *_MONEY),
+    *("currency", "locking_at", "urgent", "state"),
+)
+
+
 def _row(row: RowMapping) -> dict[str, str]:
     currency, locks = row["currency"], row["locking_at"]
-    money = ("before_amount", "expected_amount", "before_payout", "expected_payout")
     told = (
         *(row["oid"] or row["order_key"], row["action_id"], row["partner_name"] or ""),
         *(row["verb"], row["reason"]),
-        *(money_text(row[name], currency) for name in money),
+        *(money_text(row[name], currency) for name in _MONEY),
         *(currency, f"{locks:%Y-%m-%d %H:%M}Z" if locks else ""),
         *("yes" if row["urgent"] else "", row["state"]),
     )
@@ -141,23 +153,35 @@ def command(run: Run) -> str:
 
 
 def write_csv(rt: Runtime, out: TextIO) -> int:
-    """Write the run's plan as CSV with a heading; returns how many changes there are.
-
-    A cell that a spreadsheet would take for a formula is led by an apostrophe.
-    """
-    run, count = rt.run(), 0
-    writer = csv.DictWriter(out, COLUMNS)
-    writer.writeheader()
+    """Write the run's plan as CSV with a heading; returns how many changes there are."""
+    run, count = rt.run(), -1  # the heading is no change
     with rt.ledger.read() as conn:
-        for row in plan_rows(conn, run):
-            writer.writerow({name: _cell(text) for name, text in row.items()})
+        for line in csv_lines(conn, run):
+            out.write(line)
             count += 1
     return count
 
 
+def csv_lines(conn: Connection, run: Run) -> Iterator[str]:
+    """The plan of a run as lines of CSV, a heading first; only a few rows are held at a time.
+
+    A cell that a spreadsheet would take for a formula is led by an apostrophe.
+    """
+    line = StringIO()
+    writer = csv.writer(line)
+    for cells in chain([COLUMNS], (row.values() for row in plan_rows(conn, run))):
+        writer.writerow([_cell(text) for text in cells])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
 def _cell(text: str) -> str:
     plain = _plain(text)
-    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
+    return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
+
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def keep_csv(rt: Runtime) -> Path | None:

@@ -14,7 +14,7 @@ from clawback.ledger.runs import Run
 from clawback.ledger.store import alone
 from clawback.ledger.tables import actions, change_lines, changes, events, run_lines
 from clawback.ledger.values import Row
-from clawback.steps.sheet import (
+from clawback.steps.columns import (
     ACTION_ID,
     CHANGE,
     CHANGE_LINE,
@@ -23,8 +23,8 @@ from clawback.steps.sheet import (
     SEEN_KEY,
     URGENT,
     Sheet,
-    lost,
 )
+from clawback.steps.sheet import lost
 
 _EVENT = ("subject_id", "at", "run_id", "subject", "was", "became", "detail")
 _SINCE = ("settled_at", "after_amount", "after_payout")

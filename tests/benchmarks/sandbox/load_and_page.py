@@ -1,8 +1,9 @@
-"""Loads a world of a million actions and serves a 20,000-row page of it.
+"""Loads a world of a million actions and serves 20,000-row pages of it, in JSON and in XML.
 
 Usage: python tests/benchmarks/sandbox/load_and_page.py [ACTIONS]
-Prints one JSON object: seconds to load, peak memory in MB, seconds per page (the first, and the
-median of five), and beside each time the seconds of CPU that the server spent on it.
+Prints one JSON object: seconds to load, peak memory in MB, seconds per page of actions, of updates
+and of submissions (the first, and the median of five), and beside each time the seconds of CPU
+that the server spent on it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -27,6 +27,16 @@ from clawback.sandbox.server import SandboxProcess
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = "2026-11-20T00:00:00Z"
 PAGE = 20_000
+WINDOWS = {
+    "Actions": {
+        "ActionDateStart": "2026-08-15T00:00:00Z",
+        "ActionDateEnd": "2026-09-14T00:00:00Z",
+    },
+    "ActionUpdates": {"StartDate": "2026-08-15T00:00:00Z", "EndDate": "2026-08-29T00:00:00Z"},
+    "APISubmissions": {},
+}
+"""What is listed, and from when; submissions have no windows, and a page of them is made first."""
+FORMATS = {"json": "application/json", "xml": "text/xml"}
 
 
 def line(number: int, total: int) -> bytes:
@@ -105,29 +115,40 @@ def spent(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def pages(
-    server: SandboxProcess, path: str, accept: str, **window: str
-) -> list[tuple[float, float]]:
-    """Wall and CPU seconds of each of the first five pages."""
-    facts = server.facts
-    host = facts["base_url"].removeprefix("http://")
-    login = b64encode(f"{facts['account_sid']}:{facts['auth_token']}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Accept": accept}
-    connection = HTTPConnection(host)
-    process = psutil.Process(server.process.pid)
-    taken = []
-    for page in range(1, 6):
-        query = urlencode({"CampaignId": 1000, "PageSize": PAGE, "Page": page, **window})
-        start, used = time.perf_counter(), spent(process)
-        connection.request(
-            "GET", f"/Advertisers/{facts['account_sid']}/{path}?{query}", headers=headers
-        )
-        response = connection.getresponse()
-        body = response.read()
-        taken.append((time.perf_counter() - start, spent(process) - used))
+class Client:
+    """One connection to a server, and the server's own use of CPU."""
+
+    def __init__(self, server: SandboxProcess) -> None:
+        facts = server.facts
+        login = b64encode(f"{facts['account_sid']}:{facts['auth_token']}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {login}"}
+        self._root = f"/Advertisers/{facts['account_sid']}"
+        self._connection = HTTPConnection(facts["base_url"].removeprefix("http://"))
+        self._process = psutil.Process(server.process.pid)
+
+    def send(self, method: str, path: str, body: str = "", **headers: str) -> None:
+        headers |= self._headers
+        self._connection.request(method, f"{self._root}/{path}", body, headers)
+        response = self._connection.getresponse()
+        answer = response.read()
         if response.status != 200:
-            raise SystemExit(body.decode())
-    return taken
+            raise SystemExit(answer.decode())
+
+    def pages(self, path: str, accept: str, window: dict[str, str]) -> list[tuple[float, float]]:
+        """Wall and CPU seconds of five pages: the first ones, or the one there is again."""
+        taken = []
+        for page in range(1, 6):
+            paged = {"PageSize": PAGE, "Page": page if window else 1}
+            query = urlencode({"CampaignId": 1000, **paged, **window})
+            start, used = time.perf_counter(), spent(self._process)
+            self.send("GET", f"{path}?{query}", Accept=accept)
+            taken.append((time.perf_counter() - start, spent(self._process) - used))
+        return taken
+
+    def write(self, number: int) -> None:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = f"ActionId=1000.4636.{number}&DispositionCode=ITEM_RETURNED"
+        self.send("DELETE", "Actions", body, **form)
 
 
 def main() -> None:
@@ -138,33 +159,34 @@ def main() -> None:
             for number in range(total):
                 file.write(line(number, total) + b"\n")
         start = time.perf_counter()
-        with SandboxProcess("--port", "0", "--world", str(world), "--now", NOW) as server:
+        options = ["--port", "0", "--now", NOW, "--rate-limit", "100000000/3600"]
+        with SandboxProcess(*options, "--world", str(world)) as server:
             loaded = time.perf_counter() - start
-            recent = {
-                "ActionDateStart": "2026-08-15T00:00:00Z",
-                "ActionDateEnd": "2026-09-14T00:00:00Z",
-            }
-            updated = {"StartDate": "2026-08-15T00:00:00Z", "EndDate": "2026-08-29T00:00:00Z"}
-            figures: dict[str, object] = {"actions": total, "load_seconds": round(loaded, 1)}
             process = psutil.Process(server.process.pid)
+            figures: dict[str, object] = {"actions": total, "load_seconds": round(loaded, 1)}
             figures["loaded_mb"] = process.memory_info().rss >> 20
             figures["load_cpu_s"] = round(spent(process), 1)
-            asks: dict[str, Callable[[], list[tuple[float, float]]]] = {
-                "actions_json": lambda: pages(server, "Actions", "application/json", **recent),
-                "actions_xml": lambda: pages(server, "Actions", "text/xml", **recent),
-                "updates_json": lambda: pages(
-                    server, "ActionUpdates", "application/json", **updated
-                ),
-            }
-            for name, ask in asks.items():
-                taken = ask()
-                for kind, seconds in zip(("", "cpu_"), zip(*taken, strict=True), strict=True):
-                    figures[f"{name}_first_{kind}s"] = round(seconds[0], 3)
-                    figures[f"{name}_median_{kind}s"] = round(statistics.median(seconds), 3)
+            client = Client(server)
+            for path, window in WINDOWS.items():
+                if not window:
+                    for number in range(total - PAGE, total):
+                        client.write(number)
+                for name, accept in FORMATS.items():
+                    taken = client.pages(path, accept, window)
+                    figures |= summary(f"{path}_{name}", taken)
             status = Path(f"/proc/{server.process.pid}/status").read_text("utf-8")
             peak = next(row for row in status.splitlines() if row.startswith("VmHWM"))
             figures["peak_mb"] = int(peak.split()[1]) >> 10
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+
+
+def summary(name: str, taken: list[tuple[float, float]]) -> dict[str, float]:
+    """The first and the median of some pages, by the wall's clock and by the server's CPU."""
+    found = {}
+    for kind, seconds in zip(("", "cpu_"), zip(*taken, strict=True), strict=True):
+        found[f"{name}_first_{kind}s"] = round(seconds[0], 3)
+        found[f"{name}_median_{kind}s"] = round(statistics.median(seconds), 3)
+    return found
 
 
 if __name__ == "__main__":

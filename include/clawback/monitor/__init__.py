@@ -1,0 +1,1 @@
+"""The Returns page: what the ledger knows of runs and orders, as plain HTML."""
